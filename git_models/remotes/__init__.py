@@ -1,0 +1,1 @@
+"""Places that keep objects: one module each, imported only when it is used."""

@@ -1,0 +1,90 @@
+"""What the transfer queue knows of a place that keeps objects.
+
+An adapter only moves bytes. Retries, resuming, progress, hashing and verification belong to the
+queue (`git_models.transfer`); an adapter translates its service's answers into `git_models.errors`
+and lets nothing else out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from types import TracebackType
+from typing import NamedTuple, Protocol
+
+Advance = Callable[[int], None]
+"""Called with the number of bytes that have just moved; negative when they must be sent again."""
+
+
+class Held(NamedTuple):
+    """An asset that a remote holds, complete."""
+
+    asset: str
+    size: int  # bytes
+    sha256: str | None = None  # 64 hex, where the service computes or keeps it
+
+
+class Upload(NamedTuple):
+    """A file, or a range of one, on its way to a remote."""
+
+    asset: str  # name on the remote: only [A-Za-z0-9._-]
+    file: str  # local path
+    offset: int  # first byte of the range
+    size: int  # bytes
+    sha256: str  # of the range, 64 hex
+    md5: str  # of the range, 32 hex
+    label: str  # for people who look at the remote: path and version
+
+
+class Body(Protocol):
+    """An open answer to `Remote.get`; leaving the `with` block closes it."""
+
+    start: int  # offset of the first byte in the asset; 0 when the service ignored the range
+    total: int | None  # size of the whole asset in bytes, if the service says so
+    tag: str | None  # changes when the asset's bytes change (an ETag); None if unknown
+
+    def __iter__(self) -> Iterator[bytes]: ...
+    def __enter__(self) -> Body: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class Remote(Protocol):
+    """A place that keeps objects for others. Safe to use from several threads."""
+
+    name: str  # as in `git models remote list`
+    url: str  # without any credential
+    writable: bool  # False for places that can only be read
+
+    def has(self, assets: Collection[str]) -> dict[str, Held]:
+        """Those of `assets` that are there and complete, by name."""
+        ...
+
+    def list(self) -> Iterator[Held]:
+        """Every complete asset of the store, of this repository or not."""
+        ...
+
+    def put(self, upload: Upload, advance: Advance) -> None:
+        """Store one asset; never replaces one that is there with other bytes.
+
+        Returns when the service has acknowledged it. The caller verifies with `has` (and `get`
+        where the service tells no digest).
+        """
+        ...
+
+    def finish(self) -> None:
+        """Make what was put visible to readers; called once after the last `put` of a batch."""
+        ...
+
+    def get(self, asset: str, start: int = 0, stop: int | None = None, tag: str | None = None) -> Body:
+        """The bytes `start` to `stop` (exclusive; None is the end) of an asset.
+
+        `tag` is that of an earlier answer: the service is asked to continue only the same bytes. An
+        adapter that cannot seek may answer from byte 0 and say so in `Body.start`. Raises
+        NotThere, StartOver (range refused), Transient, RemoteError.
+        """
+        ...
+
+    def delete(self, asset: str) -> None:
+        """Remove one asset; no error when it is not there."""
+        ...
