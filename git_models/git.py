@@ -1,0 +1,100 @@
+"""The only caller of the git binary."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from functools import cache
+
+from git_models.errors import ModelsError
+
+# What `git rev-parse --local-env-vars` lists (git 2.39): git sets these for hooks, and they win over
+# `-C`, so they must go before git is asked about another repository.
+LOCAL_ENV_VARS = (
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_CONFIG",
+    "GIT_CONFIG_PARAMETERS",
+    "GIT_CONFIG_COUNT",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_IMPLICIT_WORK_TREE",
+    "GIT_GRAFT_FILE",
+    "GIT_INDEX_FILE",
+    "GIT_NO_REPLACE_OBJECTS",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_PREFIX",
+    "GIT_SHALLOW_FILE",
+    "GIT_COMMON_DIR",
+    "GIT_INTERNAL_SUPER_PREFIX",
+)
+
+
+class GitError(ModelsError):
+    """git itself failed; `code` stays 1, `status` is git's own exit code."""
+
+    def __init__(self, args: Sequence[str], status: int, stderr: str) -> None:
+        said = stderr.strip() or f"exit code {status}"
+        super().__init__(f"git {' '.join(args[:2])} failed: {said}")
+        self.status = status
+        self.stderr = stderr
+
+
+@cache
+def program(name: str = "git") -> str:
+    """The absolute path of a program, never one that lies in the current folder.
+
+    Raises ModelsError when there is none: a work tree may hold a file called `git`.
+    """
+    folders = [f for f in os.environ.get("PATH", os.defpath).split(os.pathsep) if os.path.isabs(f)]
+    found = shutil.which(name, path=os.pathsep.join(folders))
+    if not found:
+        raise ModelsError(f"{name} is not installed (looked in PATH)")
+    return found
+
+
+def elsewhere() -> dict[str, str]:
+    """The environment for git in another repository than the one whose hook is running."""
+    return {k: v for k, v in os.environ.items() if k not in LOCAL_ENV_VARS}
+
+
+def run(
+    *args: str,
+    input: bytes | None = None,
+    cwd: str | None = None,
+    env: Mapping[str, str] | None = None,
+    ok: Sequence[int] = (0,),
+) -> bytes:
+    """git's stdout. Raises GitError unless the exit code is one of `ok`.
+
+    `env` replaces the environment; without it git sees ours, GIT_INDEX_FILE included.
+    """
+    return call(*args, input=input, cwd=cwd, env=env, ok=ok)[1]
+
+
+def call(
+    *args: str,
+    input: bytes | None = None,
+    cwd: str | None = None,
+    env: Mapping[str, str] | None = None,
+    ok: Sequence[int] = (0,),
+) -> tuple[int, bytes]:
+    """git's exit code and stdout, for commands whose code is an answer. Raises GitError as `run`."""
+    # stdin is closed rather than inherited: a hook's stdin belongs to the hook.
+    feed = {"input": input} if input is not None else {"stdin": subprocess.DEVNULL}
+    done = subprocess.run([program(), *args], capture_output=True, cwd=cwd, env=env, check=False, **feed)  # type: ignore[call-overload]
+    if done.returncode not in ok:
+        raise GitError(args, done.returncode, done.stderr.decode("utf-8", "replace"))
+    return done.returncode, done.stdout
+
+
+def text(*args: str, cwd: str | None = None, ok: Sequence[int] = (0,)) -> str:
+    """git's stdout as text without the final newline; bytes that are not UTF-8 become surrogates."""
+    return os.fsdecode(run(*args, cwd=cwd, ok=ok)).removesuffix("\n")
+
+
+def popen(*args: str, cwd: str | None = None) -> subprocess.Popen[bytes]:
+    """A git whose stdout is read as it comes."""
+    return subprocess.Popen([program(), *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, cwd=cwd)
