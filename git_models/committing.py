@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from git_models import excludes, git, index, manifests, messages, objects, patterns, paths, staging, statcache
+from git_models import excludes, git, index, manifests, messages, objects, paths, patterns, staging, statcache
 from git_models.errors import ModelsError
 from git_models.git import GitError
 from git_models.index import Staged

@@ -221,6 +221,13 @@ def selected(repo: Repo, known: Manifest, include: Sequence[str] = (), exclude: 
     ]
 
 
+def unwanted(repo: Repo, known: Manifest) -> frozenset[str]:
+    """The paths that this clone leaves out: `models.include` and `models.exclude`, and what a sparse checkout hides."""
+    if not repo.config.include and not repo.config.exclude:
+        return frozenset()
+    return frozenset(known.models) - set(selected(repo, known))
+
+
 def absent(repo: Repo, known: Manifest, names: Collection[str]) -> list[Entry]:
     """The entries of `names` whose bytes the store lacks."""
     return [e for p, e in known.models.items() if p in names and not (e.sha256 and objects.has(repo.models, e.sha256))]

@@ -99,10 +99,7 @@ def _look(paths: set[str], tips: list[str], known: list[str]) -> set[str]:
 def _render(paths: list[str]) -> str:
     if not paths:
         return ""
-    if len(paths) > _EXACT:
-        lines = sorted({_group(p) for p in paths})
-    else:
-        lines = ["/" + _escape(p) for p in paths]
+    lines = ["/" + _escape(p) for p in paths] if len(paths) <= _EXACT else sorted({_group(p) for p in paths})
     return "\n".join([BEGIN, *lines, END, ""])
 
 

@@ -13,6 +13,7 @@ from git_models.errors import ManifestError
 from git_models.manifest import Entry, Manifest
 from git_models.repo import Repo
 
+_FORMAT = 1  # of the remembered form; raise it when the values of `git_models.manifest` change
 _KEPT = 64  # parsed manifests
 
 
@@ -54,7 +55,7 @@ def parse(repo: Repo, raw: bytes) -> Manifest:
     if not raw.strip():
         return manifest.EMPTY
     folder = os.path.join(repo.models, "parsed")
-    file = os.path.join(folder, f"{manifest.FORMAT}-{hashlib.sha256(raw).hexdigest()[:32]}")
+    file = os.path.join(folder, f"{_FORMAT}-{hashlib.sha256(raw).hexdigest()[:32]}")
     try:
         with open(file, "rb") as stream:
             return manifest.thaw(marshal.loads(stream.read()))
@@ -79,6 +80,11 @@ def _remember(folder: str, file: str, frozen: Any) -> None:
             os.unlink(old)
     except OSError:
         pass
+
+
+def unmerged(repo: Repo) -> bool:
+    """Whether git holds several sides of models.yaml: a merge is not finished."""
+    return any(stage != "0" for *_, stage in index.stages([manifest.NAME]))
 
 
 def record(

@@ -130,3 +130,8 @@ def store_tag(ref: str) -> ModelsError:
         f"this push would delete {ref} on the remote. The release with all models hangs on that tag: without it every download fails",
         "git fetch origin 'refs/tags/*:refs/tags/*' && git push --mirror",
     )
+
+
+def stored(count: int, total: int, url: str) -> str:
+    """After an upload inside a push."""
+    return f"stored {plural(count, 'object')} ({size(total)}) at {url}"

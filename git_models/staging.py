@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from git_models import excludes, index, link, manifest, manifests, objects, paths, patterns, statcache
 from git_models.errors import ModelsError
@@ -92,9 +91,7 @@ def keep_blob(repo: Repo, oid: str, size: int) -> objects.Draft:
     return objects.draft_bytes(repo.models, index.stream(oid))
 
 
-def make_entry(
-    repo: Repo, known: Manifest, path: str, digests: Digests, file: str, fields: Mapping[str, object]
-) -> Entry:
+def make_entry(repo: Repo, known: Manifest, path: str, digests: Digests, file: str, fields: Mapping[str, Any]) -> Entry:
     """The entry for these bytes at this path; what a person wrote about the model stays.
 
     `file` holds the bytes (read once more only when they go up in parts).
@@ -107,10 +104,10 @@ def make_entry(
     if old is not None:
         # Links lead to the bytes that were here before.
         urls = old.urls if old.sha256 == digests.sha256 or (not old.sha256 and old.md5 == digests.md5) else ()
-        entry = dataclasses.replace(
-            old, md5=digests.md5, sha256=digests.sha256, size=digests.size, asset=asset, parts=parts, urls=urls
+        entry = old._replace(
+            md5=digests.md5, sha256=digests.sha256, size=digests.size, asset=asset, parts=parts, urls=urls
         )
-    return dataclasses.replace(entry, **fields) if fields else entry  # type: ignore[arg-type]
+    return entry._replace(**fields) if fields else entry
 
 
 def _parts(file: str, size: int, limit: int, asset: str) -> tuple[manifest.Part, ...]:
@@ -159,7 +156,7 @@ def keep_files(repo: Repo, wanted: Sequence[str], advance: Advance) -> list[Kept
     return kept
 
 
-def add(repo: Repo, wanted: Sequence[str], fields: Mapping[str, object], advance: Advance) -> Added:
+def add(repo: Repo, wanted: Sequence[str], fields: Mapping[str, Any], advance: Advance) -> Added:
     """Record files of the work tree: store, manifest, index, exclude block, stat cache, in this order.
 
     Killed in between, the bytes are in the store or the file is untouched, and the same call
@@ -172,11 +169,19 @@ def add(repo: Repo, wanted: Sequence[str], fields: Mapping[str, object], advance
     for path in wanted:
         st = link.regular(repo.top, path)
         entry = known.models.get(path)
-        if st and entry and path in cache and cache[path][0] == entry.sha256 and statcache.trusted(cache[path], st):
-            if path not in tracked and not fields:
-                unchanged.append(path)
-                continue
-        fresh.append(path)
+        known_bytes = cache.get(path)
+        settled = path not in tracked and not fields
+        if (
+            settled
+            and st
+            and entry
+            and known_bytes
+            and known_bytes[0] == entry.sha256
+            and statcache.trusted(known_bytes, st)
+        ):
+            unchanged.append(path)
+        else:
+            fresh.append(path)
     _refuse_submodules(fresh)
     kept = keep_files(repo, fresh, advance)
     remove = {p: tracked[p][1] for p in fresh if p in tracked}
@@ -188,21 +193,23 @@ def register(
     repo: Repo,
     known: Manifest,
     kept: Sequence[Kept],
-    fields: Mapping[str, object],
+    fields: Mapping[str, Any],
     *,
     remove: Mapping[str, str],
     cache: dict[str, statcache.Record] | None = None,
 ) -> Added:
     """Write entries for bytes that the store holds now, and take `remove` (path -> blob) out of the index."""
     cache = statcache.load(stat_file(repo)) if cache is None else cache
-    new, changed, unchanged, moved = [], [], [], []
+    new: list[str] = []
+    changed: list[str] = []
+    unchanged, moved = [], []
     changes: dict[str, Entry | None] = {}
     for item in kept:
         old = known.models.get(item.path)
         source = _moved_from(repo, known, item, changes) if old is None else None
         if source is not None:
             changes[source.path] = None
-            changes[item.path] = dataclasses.replace(source, path=item.path, **fields)  # type: ignore[arg-type]
+            changes[item.path] = source._replace(path=item.path, **fields)
             moved.append((source.path, item.path))
             continue
         file = objects.path(repo.models, item.digests.sha256)
@@ -235,9 +242,9 @@ def _agree(repo: Repo) -> None:
 def _moved_from(repo: Repo, known: Manifest, item: Kept, changes: Mapping[str, Entry | None]) -> Entry | None:
     """The entry whose file was renamed to this path: same bytes, and no file at the old path any more."""
     for entry in known.models.values():
-        if entry.sha256 == item.digests.sha256 and entry.path not in changes and entry.path != item.path:
-            if not os.path.lexists(repo.path(entry.path)):
-                return entry
+        same = entry.sha256 == item.digests.sha256 and entry.path not in changes and entry.path != item.path
+        if same and not os.path.lexists(repo.path(entry.path)):
+            return entry
     return None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from git_models import index, link, manifests, objects, statcache
@@ -127,21 +127,24 @@ def sync(
     repo: Repo,
     *,
     wanted: Sequence[str] | None = None,
+    skip: Collection[str] = (),
+    pinned: Mapping[str, str] | None = None,
     force: bool = False,
     releasable: Callable[[str], bool] = lambda _oid: False,
     advance: Callable[[int], None] = lambda _: None,
 ) -> Synced:
     """Place from the store what the work tree's manifest names, and take away what it no longer names.
 
-    Without `wanted` the whole manifest, including models that the manifest last synced had and this
+    Without `wanted` the whole manifest but `skip`, including models that the manifest last synced had and this
     one has not. A file goes only when its bytes are in the store or held by a remote; anything else
     is left and reported in `kept` (with `force` it is moved into the store first). `releasable(oid)`
-    says whether the store may give its only copy to the work tree.
+    says whether the store may give its only copy to the work tree. `pinned` gives the sha256 for
+    entries that name only an md5.
     """
     raw = manifests.data(repo)
     new, old = manifests.parse(repo, raw), manifests.synced(repo)
     sight = Sight(repo)
-    names = list(new.models) if wanted is None else list(wanted)
+    names = [p for p in new.models if p not in skip] if wanted is None else list(wanted)
     gone = [p for p in old.models if p not in new.models] if wanted is None else []
     tracked = _tracked([*names, *gone])
     plan: list[Entry] = []
@@ -150,6 +153,8 @@ def sync(
         entry = new.models[path]
         if path in tracked:
             continue
+        if not entry.sha256 and pinned and entry.md5 in pinned:
+            entry = entry._replace(sha256=pinned[entry.md5])
         try:
             found = sight.digests(path)
             blocked = found is None and os.path.lexists(repo.path(path))
