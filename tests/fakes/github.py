@@ -324,6 +324,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--private", action="store_true")
     parser.add_argument("--port", type=int, default=0)
     given = parser.parse_args(arguments)
+    ends = {signal.SIGINT, signal.SIGTERM}
+    signal.pthread_sigmask(signal.SIG_BLOCK, ends)  # before there are threads that would take them
     names = [name.partition("=")[::2] for name in given.repo]
     with GitHub(given.folder, given.port) as hub:
         for name, origin in names:
@@ -331,7 +333,7 @@ def main(arguments: list[str] | None = None) -> None:
         for token in given.token:
             hub.token(token, can={name: "write" for name, _ in names})
         print(hub.url, flush=True)
-        signal.sigwait({signal.SIGINT, signal.SIGTERM})
+        signal.sigwait(ends)
 
 
 if __name__ == "__main__":
