@@ -1,0 +1,238 @@
+"""The HTTP that the stand-ins share: requests as values, replies as values, real TCP on loopback.
+
+A stand-in is a function from `Request` to `Reply`. Bodies stream in both directions, so files of any
+size pass in constant memory, and a body that raises `HangUp` ends the connection there: that is how
+faults in the middle of a transfer are made.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from email.message import Message
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+BLOCK = 1 << 20
+_ZEROS = bytes(BLOCK)
+
+
+class HangUp(Exception):
+    """Close the connection now, without another byte."""
+
+
+class Body:
+    """A request's body, read once; `length` is None when the client sent no Content-Length."""
+
+    def __init__(self, stream: Any, length: int | None) -> None:
+        self._stream = stream
+        self.length = length
+        self._left = length or 0
+
+    def read(self, count: int) -> bytes:
+        """At most `count` bytes, b"" at the end. Raises HangUp when the client went away."""
+        data: bytes = self._stream.read(min(count, self._left))
+        self._left -= len(data)
+        if not data and self._left and count:
+            raise HangUp
+        return data
+
+    def blocks(self, stop: int | None = None) -> Iterator[bytes]:
+        """Everything up to byte `stop`, or all of it."""
+        left = self._left if stop is None else min(stop, self._left)
+        while left and (data := self.read(min(BLOCK, left))):
+            left -= len(data)
+            yield data
+
+    def json(self) -> Any:
+        """The body as JSON; None when it is none."""
+        try:
+            return json.loads(b"".join(self.blocks()) or b"null")
+        except ValueError:
+            return None
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a client asked for."""
+
+    method: str
+    port: int  # the server's
+    host: str  # of an absolute-form target (a proxy request), else ""
+    target: str  # path and query as they were sent
+    headers: Message
+    body: Body
+
+    @property
+    def path(self) -> str:
+        """Decoded, without the query."""
+        return unquote(urlsplit(self.target).path)
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The last value of each parameter."""
+        return dict(parse_qsl(urlsplit(self.target).query, keep_blank_values=True))
+
+
+class Stream(NamedTuple):
+    """A body that is made while it is sent; `length` is what Content-Length says."""
+
+    length: int
+    blocks: Iterable[bytes]
+
+
+@dataclass
+class Reply:
+    """What the server answers."""
+
+    status: int
+    body: bytes | Stream = b""
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def length(self) -> int:
+        return len(self.body) if isinstance(self.body, bytes) else self.body.length
+
+
+def json_reply(status: int, value: Any, **headers: str) -> Reply:
+    """A JSON answer; `headers` are written with `_` for `-`."""
+    named = {"Content-Type": "application/json; charset=utf-8"} | {k.replace("_", "-"): v for k, v in headers.items()}
+    return Reply(status, json.dumps(value).encode(), named)
+
+
+def html_reply(status: int, title: str) -> Reply:
+    """A page for people."""
+    page = f"<!DOCTYPE html>\n<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>\n"
+    return Reply(status, page.encode(), {"Content-Type": "text/html; charset=utf-8"})
+
+
+def file_blocks(path: Path, start: int, stop: int) -> Iterator[bytes]:
+    """The bytes `start` to `stop` (exclusive) of a file."""
+    with path.open("rb") as file:
+        file.seek(start)
+        while start < stop and (data := file.read(min(BLOCK, stop - start))):
+            start += len(data)
+            yield data
+
+
+def write_sparse(path: Path, blocks: Iterable[bytes]) -> None:
+    """Write a file with holes where the blocks are zero, so that 4 GiB of nothing costs no disk."""
+    size = 0
+    with path.open("wb") as file:
+        for block in blocks:
+            if block == _ZEROS[: len(block)]:
+                file.seek(len(block), 1)
+            else:
+                file.write(block)
+            size += len(block)
+        file.truncate(size)
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+
+    def __init__(self, answer: Callable[[Request], Reply], failed: Callable[[str], None], port: int) -> None:
+        self.answer = answer
+        self.failed = failed
+        self.connections: set[socket.socket] = set()
+        super().__init__(("127.0.0.1", port), _Handler)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        self.failed(traceback.format_exc())
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = 1 << 16
+    server: _Server
+
+    def setup(self) -> None:
+        super().setup()
+        self.server.connections.add(self.connection)
+
+    def handle(self) -> None:
+        try:
+            super().handle()
+        except ConnectionError:
+            self.close_connection = True
+
+    def finish(self) -> None:
+        self.server.connections.discard(self.connection)
+        try:
+            super().finish()
+        except OSError:
+            pass
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+    def _reply(self) -> None:
+        length = self.headers.get("Content-Length")
+        host, target = "", self.path
+        if target.startswith("http://"):
+            parts = urlsplit(target)
+            host, target = parts.netloc, parts._replace(scheme="", netloc="").geturl() or "/"
+        body = Body(self.rfile, int(length) if length else None)
+        request = Request(self.command, self.server.server_port, host, target, self.headers, body)
+        try:
+            reply = self.server.answer(request)
+            for _ in body.blocks():  # a client that is still sending would not read our answer
+                pass
+            self._send(reply)
+        except HangUp:
+            self.close_connection = True
+
+    def _send(self, reply: Reply) -> None:
+        self.send_response(reply.status)
+        for name, value in reply.headers.items():
+            self.send_header(name, value)
+        if reply.status not in (204, 304):
+            self.send_header("Content-Length", str(reply.length))
+        self.end_headers()
+        if self.command == "HEAD" or reply.status in (204, 304):
+            return
+        for block in (reply.body,) if isinstance(reply.body, bytes) else reply.body.blocks:
+            self.wfile.write(block)
+            self.wfile.flush()
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _reply
+
+
+@dataclass(frozen=True)
+class Listener:
+    """A server that runs in a thread of its own."""
+
+    port: int
+    _server: _Server
+    _thread: threading.Thread
+
+    def stop(self) -> None:
+        """Refuse connections from now on and end the open ones."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+        for connection in list(self._server.connections):
+            try:
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+
+def listen(answer: Callable[[Request], Reply], failed: Callable[[str], None], port: int = 0) -> Listener:
+    """Serve on a port of the loopback interface, a free one by default.
+
+    `failed` gets the traceback when `answer` raised what is no `HangUp`: a fault of the stand-in.
+    """
+    server = _Server(answer, failed, port)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    return Listener(server.server_port, server, thread)
