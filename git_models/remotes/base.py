@@ -8,11 +8,39 @@ and lets nothing else out.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
 from types import TracebackType
 from typing import NamedTuple, Protocol
 
+from git_models.errors import RemoteError, Transient
+
 Advance = Callable[[int], None]
 """Called with the number of bytes that have just moved; negative when they must be sent again."""
+
+
+class EmptyRepository(RemoteError):
+    """A repository without a commit can hold no release: its refs must be pushed first."""
+
+
+class RateLimited(Transient):
+    """The service counts our requests and wants us to wait.
+
+    `exact` is False when `after` is only our guess, which grows with every further refusal.
+    """
+
+    def __init__(self, what: str, fix: str = "", after: float | None = None, exact: bool = True) -> None:
+        super().__init__(what, fix, after)
+        self.exact = exact
+
+
+@dataclass(frozen=True)
+class Options:
+    """What an adapter is told besides its URL."""
+
+    top: str | None = None  # folder in which git's configuration is asked (proxy, CA, credentials)
+    cache: str | None = None  # folder for listings, asked for again only if they changed
+    from_manifest: bool = False  # the URL may be an attacker's: no credentials, public addresses only
+    patience: float = 30.0  # seconds to wait for a connection
 
 
 class Held(NamedTuple):
@@ -36,11 +64,15 @@ class Upload(NamedTuple):
 
 
 class Body(Protocol):
-    """An open answer to `Remote.get`; leaving the `with` block closes it."""
+    """An open answer to `Remote.get`; leaving the `with` block closes it.
+
+    Iterating gives the bytes in blocks and raises Transient when the line breaks. An answer that
+    ends early without an error is possible: the queue counts.
+    """
 
     start: int  # offset of the first byte in the asset; 0 when the service ignored the range
     total: int | None  # size of the whole asset in bytes, if the service says so
-    tag: str | None  # changes when the asset's bytes change (an ETag); None if unknown
+    tag: str | None  # changes when the asset's bytes change (a strong ETag); None if unknown
 
     def __iter__(self) -> Iterator[bytes]: ...
     def __enter__(self) -> Body: ...
@@ -55,9 +87,12 @@ class Remote(Protocol):
     name: str  # as in `git models remote list`
     url: str  # without any credential
     writable: bool  # False for places that can only be read
+    limit: int | None  # the largest asset in bytes
+    per_minute: int | None  # how many `put` a minute the service bears
+    several: bool  # whether several connections for one asset can help
 
     def has(self, assets: Collection[str]) -> dict[str, Held]:
-        """Those of `assets` that are there and complete, by name."""
+        """Those of `assets` that are there, complete and visible to readers, by name."""
         ...
 
     def list(self) -> Iterator[Held]:
@@ -68,7 +103,8 @@ class Remote(Protocol):
         """Store one asset; never replaces one that is there with other bytes.
 
         Returns when the service has acknowledged it. The caller verifies with `has` (and `get`
-        where the service tells no digest).
+        where the service tells no digest). What an interrupted `put` left behind is cleared away by
+        the next one for the same asset.
         """
         ...
 
@@ -81,7 +117,7 @@ class Remote(Protocol):
 
         `tag` is that of an earlier answer: the service is asked to continue only the same bytes. An
         adapter that cannot seek may answer from byte 0 and say so in `Body.start`. Raises
-        NotThere, StartOver (range refused), Transient, RemoteError.
+        NotThere, StartOver (range refused, or other bytes), Transient, RemoteError.
         """
         ...
 

@@ -1,0 +1,356 @@
+"""From remotes to here: whole, verified, resumed where it broke off, or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple, Protocol
+
+from git_models.errors import ModelsError, NotAModel, NotThere, Offline, RemoteError, StartOver, Transient
+from git_models.output import size as shown
+from git_models.partfile import Cut, PartFile, disk, sweep
+from git_models.remotes.base import Advance, Remote
+from git_models.workers import Crew, Item, Outcome, Pace, Stopped, Wait, each
+
+RESTARTS = 3
+"""How often a file is begun again with one source."""
+
+
+class Segment(NamedTuple):
+    """A stretch of the file and the asset that holds exactly it."""
+
+    asset: str
+    start: int  # offset in the file
+    stop: int  # offset behind it, -1 if unknown
+
+
+class Piece(NamedTuple):
+    """What one request asks for."""
+
+    segment: Segment
+    start: int  # offset in the file
+    stop: int  # -1: to the end of the segment
+
+
+class Sink(Protocol):
+    """Where the bytes of a piece go; `at` is the offset of the next one."""
+
+    @property
+    def at(self) -> int: ...
+
+    def write(self, data: bytes) -> None: ...
+
+
+def download(
+    items: Sequence[Item],
+    folder: str,
+    remotes: Sequence[Remote],
+    *,
+    land: Callable[[Item, str], None],
+    jobs: int = 4,
+    advance: Advance = lambda _: None,
+    wait: Wait = lambda _why, _seconds: None,
+    patience: float = 30.0,
+    links: Remote | None = None,
+    pace: Pace | None = None,
+) -> Outcome:
+    """Fetch items into `folder` and hand each verified file to `land`, which moves it away.
+
+    Remotes are tried in order for each item, then its `urls` through `links`. Items with the same
+    hash are fetched and landed once. `land` is called in the caller's thread, one file at a time,
+    with the item completed (both hashes and the size); the file is not yet synced.
+    What breaks off stays in `folder` for the next call. Raises ModelsError when the disk cannot
+    take it all; what is wrong with one item is in the outcome.
+    """
+    alike: dict[str, list[Item]] = {}
+    for item in sorted(dict.fromkeys(items), key=lambda item: -item.size):
+        alike.setdefault(key(item), []).append(item)
+    if not alike:
+        return Outcome((), (), 0)
+    first = [group[0] for group in alike.values()]
+    with disk(folder):
+        os.makedirs(folder, exist_ok=True)
+        sweep(folder)
+    _room(first, folder)
+    crew = Crew(pace or Pace(), patience, wait)
+    batch = _Batch(crew, folder, tuple(remotes), links, jobs, advance, alone=len(first) == 1)
+    done: list[Item] = []
+    failed: list[tuple[Item, ModelsError]] = []
+    for item, result in each(first, batch.fetch, jobs, crew.stop):
+        group = alike[key(item)]
+        try:
+            if isinstance(result, ModelsError):
+                raise result
+            with result:
+                is_ = result.digests()
+                land(replace(item, md5=is_.md5, sha256=is_.sha256, size=is_.size), result.path)
+                result.landed()
+        except ModelsError as error:
+            failed += ((one, error) for one in group)
+        else:
+            done += group
+    return Outcome(tuple(done), tuple(failed), batch.moved)
+
+
+def key(item: Item) -> str:
+    """The name under which a download of this item waits. Raises ModelsError without any hash."""
+    if not item.sha256 and not item.md5:
+        raise ModelsError(f"{item.path}: models.yaml has no hash for it, so nothing that arrives can be trusted")
+    return item.sha256 or f"md5-{item.md5}"
+
+
+def _room(items: Sequence[Item], folder: str) -> None:
+    need = sum(max(item.size, 0) for item in items)
+    for item in items:
+        try:
+            need -= min(os.stat(os.path.join(folder, f"{key(item)}.part")).st_size, max(item.size, 0))
+        except (OSError, ModelsError):
+            pass
+    free = shutil.disk_usage(folder).free
+    if need > free:
+        raise ModelsError(
+            f"{shown(need)} are missing and only {shown(free)} are free on the disk of {folder}",
+            fix="free space (git models du), or fetch less: git models pull PATH",
+        )
+
+
+@dataclass
+class _Batch:
+    crew: Crew
+    folder: str
+    remotes: tuple[Remote, ...]
+    links: Remote | None
+    jobs: int
+    advance: Advance
+    alone: bool
+    moved: int = 0
+    _dark: dict[str, Offline] = field(default_factory=dict)  # remotes that do not answer
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def fetch(self, item: Item) -> PartFile:
+        """The verified file of an item. Raises ModelsError."""
+        segments = _segments(item)
+        cuts = [Cut(s.stop, p.sha256, p.asset) for s, p in zip(segments, item.parts, strict=False)]
+        part = PartFile(self.folder, key(item), cuts)
+        try:
+            part.resume(item.size)
+            self._count(part.solid, moved=False)
+            errors: list[ModelsError] = []
+            for remote, stretch in self._sources(item, segments):
+                if remote.url in self._dark:
+                    errors.append(self._dark[remote.url])
+                    continue
+                try:
+                    self._from(remote, stretch, item, part)
+                    return part
+                except RemoteError as error:
+                    errors.append(error)
+                    if isinstance(error, Offline):
+                        self._dark[remote.url] = error
+            raise _told(item, errors)
+        except BaseException:
+            self._count(-part.solid, moved=False)
+            part.close()
+            raise
+
+    def _sources(self, item: Item, segments: list[Segment]) -> list[tuple[Remote, list[Segment]]]:
+        found = [(remote, segments) for remote in self.remotes if item.assets]
+        if self.links:
+            found += [(self.links, [Segment(url, 0, item.size)]) for url in item.urls]
+        return found
+
+    def _count(self, number: int, moved: bool = True) -> None:
+        with self._lock:
+            self.moved += number if moved else 0
+        self.advance(number)
+
+    def _from(self, remote: Remote, segments: list[Segment], item: Item, part: PartFile) -> None:
+        """All bytes from one remote. Raises NotAModel, NotThere, RemoteError."""
+        for again in range(RESTARTS + 1):
+            fresh = part.solid == 0
+            try:
+                self._run(remote, segments, item, part)
+                _compare(item, part, remote)
+                return
+            except (StartOver, NotAModel) as error:
+                final = again == RESTARTS or (fresh and isinstance(error, NotAModel))
+                self._count(-part.solid, moved=False)
+                part.rewind()
+                if final:
+                    raise
+        raise AssertionError
+
+    def _run(self, remote: Remote, segments: list[Segment], item: Item, part: PartFile) -> None:
+        size = segments[-1].stop
+        several = remote.several and self.alone and self.jobs > 1 and size - part.solid >= self.crew.pace.alone
+        pieces = _pieces(segments, part.solid, self.crew.pace.range if several else 0)
+        if several:
+            self._ranges(remote, pieces, item, part)
+            return
+        sink = _Front(part)
+        for piece in pieces:
+            self.crew.keep_trying(
+                lambda piece=piece: self._pull(remote, piece, item, part, sink),  # type: ignore[misc]
+                lambda: part.solid,
+            )
+
+    def _ranges(self, remote: Remote, pieces: list[Piece], item: Item, part: PartFile) -> None:
+        """The pieces over several connections; hashed in order, from memory that the system still holds."""
+        halt = threading.Event()
+        begun, sinks = part.solid, [_Ahead(part, piece.start) for piece in pieces]
+        source = f"{remote.url} {pieces[0].segment.asset}"
+        part.note(source, part.tag_of(source), ranges=True)
+
+        def get(index: int) -> None:
+            sink = sinks[index]
+            self.crew.keep_trying(lambda: self._pull(remote, pieces[index], item, part, sink, halt), lambda: sink.at)
+
+        arrived: dict[int, int] = {}
+        try:
+            for index, result in each(range(len(pieces)), get, self.jobs, halt):
+                if isinstance(result, ModelsError):
+                    raise result
+                arrived[pieces[index].start] = pieces[index].stop
+                while part.solid in arrived:
+                    part.follow(arrived[part.solid])
+                    part.note(source, part.tag_of(source), ranges=True)
+        finally:
+            # Bytes behind a hole are lost, and were counted as they came.
+            came = sum(sink.at - piece.start for sink, piece in zip(sinks, pieces, strict=True))
+            self._count(part.solid - begun - came, moved=False)
+            part.shorten()
+
+    def _pull(
+        self, remote: Remote, piece: Piece, item: Item, part: PartFile, sink: Sink, halt: threading.Event | None = None
+    ) -> None:
+        """One request, from where the sink stands to the end of the piece."""
+        segment = piece.segment
+        source = f"{remote.url} {segment.asset}"
+        if piece.stop >= 0 and sink.at >= piece.stop:
+            return
+        tag = part.tag_of(source) if sink.at > segment.start else None
+        stop = None if piece.stop == segment.stop else piece.stop - segment.start
+        with remote.get(segment.asset, sink.at - segment.start, stop, tag) as body:
+            if segment.start + body.start != sink.at:
+                raise StartOver(f"{remote.name} cannot continue {segment.asset} in the middle")
+            _announced(body.total, segment, item, remote)
+            part.note(source, body.tag, ranges=halt is not None)
+            watch = _Watch(self.crew.pace)
+            for block in body:
+                self.crew.check()
+                if halt and halt.is_set():
+                    raise Stopped
+                if 0 <= piece.stop < sink.at + len(block):
+                    raise NotAModel(f"{remote.name} sends more than the {item.size} bytes of {item.path}")
+                sink.write(block)
+                self._count(len(block))
+                watch.saw(len(block))
+        if piece.stop >= 0 and sink.at < piece.stop:
+            raise Transient(
+                f"{remote.name} closed the connection {shown(piece.stop - sink.at)} before the end of {item.path}"
+            )
+
+
+@dataclass
+class _Front:
+    """Bytes that are hashed as they come."""
+
+    part: PartFile
+
+    @property
+    def at(self) -> int:
+        return self.part.solid
+
+    def write(self, data: bytes) -> None:
+        self.part.write(data)
+
+
+@dataclass
+class _Ahead:
+    """Bytes that are hashed when those before them are there."""
+
+    part: PartFile
+    at: int
+
+    def write(self, data: bytes) -> None:
+        with disk(self.part.path):
+            self.part.put(data, self.at)
+        self.at += len(data)
+
+
+class _Watch:
+    """Notices a line that hardly moves; one that was slow for long is merely asked for less."""
+
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
+        self._since, self._bytes = pace.clock(), 0
+
+    def saw(self, count: int) -> None:
+        self._bytes += count
+        passed = self._pace.clock() - self._since
+        if passed >= self._pace.stall:
+            if self._bytes < self._pace.slow * passed:
+                raise Transient(f"only {shown(self._bytes)} came in {passed:.0f} s")
+            self._since, self._bytes = self._pace.clock(), 0
+
+
+def _segments(item: Item) -> list[Segment]:
+    if not item.parts:
+        return [Segment(item.asset, 0, item.size)]
+    found, offset = [], 0
+    for part in item.parts:
+        found.append(Segment(part.asset, offset, offset + part.size))
+        offset += part.size
+    if offset != item.size:
+        raise ModelsError(f"{item.path}: its parts are {offset} bytes together, models.yaml says {item.size}")
+    return found
+
+
+def _pieces(segments: list[Segment], solid: int, most: int) -> list[Piece]:
+    """What is missing behind `solid`: one piece a segment, or (`most` > 0) ranges of that size."""
+    pieces = []
+    for segment in segments:
+        start = max(solid, segment.start)
+        while most and segment.stop - start > most:
+            pieces.append(Piece(segment, start, start + most))
+            start += most
+        if segment.stop < 0 or start < segment.stop or (segment.stop == segment.start and solid <= segment.start):
+            pieces.append(Piece(segment, start, segment.stop))
+    return pieces
+
+
+def _announced(total: int | None, segment: Segment, item: Item, remote: Remote) -> None:
+    """Fail before anything is fetched when the service tells another length."""
+    if total is not None and segment.stop >= 0 and total != segment.stop - segment.start:
+        raise NotAModel(
+            f"{item.path}: {remote.name} offers {total} bytes under {segment.asset}, "
+            f"models.yaml says {segment.stop - segment.start}: it was replaced there, or it is not the model"
+        )
+
+
+def _compare(item: Item, part: PartFile, remote: Remote) -> None:
+    """Raises NotAModel unless size and every hash match."""
+    is_ = part.digests()
+    for what, expected, got in (
+        ("bytes", item.size if item.size >= 0 else is_.size, is_.size),
+        ("SHA-256", item.sha256 or is_.sha256, is_.sha256),
+        ("MD5", item.md5 or is_.md5, is_.md5),
+    ):
+        if expected != got:
+            raise NotAModel(
+                f"{item.path}: what {remote.name} sent is not the model "
+                f"({what} {got} instead of {expected}); it was not kept"
+            )
+
+
+def _told(item: Item, errors: list[ModelsError]) -> ModelsError:
+    """One error for all sources: the one that says most."""
+    if not errors:
+        return NotThere(f"{item.path}: no remote is known that could hold it", fix="git models remote list")
+    for error in errors:
+        if not isinstance(error, (NotThere, Offline)):
+            return error
+    return next((e for e in errors if isinstance(e, NotThere)), errors[0])

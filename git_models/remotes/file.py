@@ -1,0 +1,267 @@
+"""A folder (a disk, a network mount) as a store: one plain file an asset, nothing else."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import secrets
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from urllib.parse import quote, unquote
+
+from git_models.errors import ModelsError, NotThere, RemoteError, StartOver, Transient, UsageError
+from git_models.remotes.base import Advance, Held, Options, Upload
+
+BLOCK = 1 << 20
+_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", re.ASCII)  # no leading dot: those are unfinished
+_FICLONE = 0x40049409  # linux/fs.h: share the blocks of another file, copy on write
+
+
+def normalise(url: str) -> str:
+    """`file:///abs/path`; raises UsageError for a host, a relative path or a control character."""
+    return "file://" + quote(_path(url))
+
+
+def open(url: str, name: str, options: Options) -> Folder:
+    """The folder that a `file:` URL names; it need not exist yet."""
+    return Folder(_path(url), name)
+
+
+def _path(url: str) -> str:
+    rest = url.partition("://")[2]
+    path = unquote(rest.removeprefix("localhost"), errors="surrogateescape")
+    if not path.startswith("/") or any(ord(c) < 32 or ord(c) == 127 for c in path):
+        raise UsageError(f"{url!r} is not of the form file:///folder")
+    return os.path.normpath(path)
+
+
+class Folder:
+    """The Remote protocol over a folder that several machines may write at once."""
+
+    writable = True
+    limit: int | None = None
+    per_minute: int | None = None
+    several = False
+
+    def __init__(self, path: str, name: str) -> None:
+        self.path = path
+        self.name = name
+        self.url = "file://" + quote(path)
+
+    def has(self, assets: Collection[str]) -> dict[str, Held]:
+        """See Remote; one `stat` an asset."""
+        found = {}
+        with self._words():
+            if self._there():
+                for asset in assets:
+                    try:
+                        size = os.stat(self._file(asset)).st_size
+                    except FileNotFoundError:
+                        continue
+                    found[asset] = Held(asset, size)
+        return found
+
+    def list(self) -> Iterator[Held]:
+        """See Remote; files that are no asset (a README, an unfinished copy) are passed over."""
+        with self._words():
+            if self._there():
+                with os.scandir(self.path) as entries:
+                    for entry in entries:
+                        if _NAME.fullmatch(entry.name) and entry.is_file():
+                            yield Held(entry.name, entry.stat().st_size)
+
+    def put(self, upload: Upload, advance: Advance) -> None:
+        """See Remote; the asset appears under its name complete and on disk, or not at all."""
+        final = self._file(upload.asset)
+        with self._words():
+            self._make()
+            if os.path.lexists(final):
+                return  # the queue looks at what is there
+            temp = os.path.join(self.path, f".{upload.asset}.{secrets.token_hex(6)}.tmp")
+            try:
+                _copy(upload, temp, advance)
+                _publish(temp, final)
+            finally:
+                if os.path.lexists(temp):
+                    os.unlink(temp)
+            _sync_folder(self.path)
+
+    def finish(self) -> None:
+        """See Remote; a folder shows everything at once."""
+
+    def get(self, asset: str, start: int = 0, stop: int | None = None, tag: str | None = None) -> Reading:
+        """See Remote; the tag is made of inode, size and time."""
+        with self._words():
+            if not self._there():
+                raise NotThere(f"{self.path} does not exist: nothing was pushed to {self.name} yet")
+            try:
+                fd = os.open(self._file(asset), os.O_RDONLY | os.O_CLOEXEC)
+            except FileNotFoundError:
+                raise NotThere(f"{asset} is not in {self.path}") from None
+        body = Reading(self, fd, start, stop)
+        if start > (body.total or 0) or tag not in (None, body.tag):
+            os.close(fd)
+            raise StartOver(f"{asset} in {self.path} is not the file that was begun")
+        return body
+
+    def delete(self, asset: str) -> None:
+        """See Remote."""
+        with self._words():
+            if self._there() and os.path.lexists(self._file(asset)):
+                os.unlink(self._file(asset))
+
+    def _file(self, asset: str) -> str:
+        if not _NAME.fullmatch(asset):
+            raise RemoteError(f"{asset!r} cannot be a file name in {self.path}")
+        return os.path.join(self.path, asset)
+
+    def _there(self) -> bool:
+        """Whether the folder exists. Raises RemoteError when its parent is missing too."""
+        if os.path.isdir(self.path):
+            return True
+        parent = os.path.dirname(self.path)
+        if not os.path.isdir(parent):
+            raise RemoteError(
+                f"{self.path} is not there (nor is {parent}): is the disk or network folder mounted?",
+                fix=f"mount it, or: git models remote remove {self.name}",
+            )
+        if os.path.lexists(self.path):
+            raise RemoteError(f"{self.path} is not a folder")
+        return False
+
+    def _make(self) -> None:
+        # Only the last component: below a missing mount point a whole path would fill the wrong disk.
+        if not self._there():
+            try:
+                os.mkdir(self.path)
+            except FileExistsError:
+                pass
+
+    @contextmanager
+    def _words(self) -> Iterator[None]:
+        """OSError in words."""
+        try:
+            yield
+        except OSError as error:
+            raise self.failure(error) from error
+
+    def failure(self, error: OSError) -> ModelsError:
+        """What an OSError in this folder means to the user."""
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return RemoteError(f"{self.path} is full", fix="free space there, then: git models push")
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            return RemoteError(f"{self.path}: no permission ({error.strerror})", fix=f"ls -ld {self.path}")
+        if error.errno in (errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.EHOSTDOWN, errno.ETIMEDOUT):
+            return Transient(f"{self.path}: {error.strerror}")
+        return RemoteError(f"{self.path}: {error.strerror or error}")
+
+
+class Reading:
+    """The Body of one file in a folder."""
+
+    def __init__(self, folder: Folder, fd: int, start: int, stop: int | None) -> None:
+        stat = os.fstat(fd)
+        self._folder, self._fd, self._stop = folder, fd, stop
+        self.start = start
+        self.total: int | None = stat.st_size
+        self.tag: str | None = f'"{stat.st_ino:x}-{stat.st_size:x}-{stat.st_mtime_ns:x}"'
+
+    def __iter__(self) -> Iterator[bytes]:
+        at = self.start
+        while self._stop is None or at < self._stop:
+            want = BLOCK if self._stop is None else min(BLOCK, self._stop - at)
+            try:
+                data = os.pread(self._fd, want, at)
+            except OSError as error:
+                raise self._folder.failure(error) from error
+            if not data:
+                return
+            at += len(data)
+            yield data
+
+    def __enter__(self) -> Reading:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.close(self._fd)
+
+
+def _copy(upload: Upload, temp: str, advance: Advance) -> None:
+    """Copy the range to a new file and wait until it is on disk.
+
+    Blocks are shared where the file system can. A hard link would be as quick and is not safe: an
+    object may become a work-tree file, which training overwrites in place.
+    """
+    source = os.open(upload.file, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        target = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        try:
+            whole = upload.offset == 0 and upload.size == os.fstat(source).st_size
+            if whole and _reflink(source, target):
+                advance(upload.size)
+            else:
+                _copy_range(source, target, upload, advance)
+            os.fsync(target)
+        finally:
+            os.close(target)
+    finally:
+        os.close(source)
+
+
+def _reflink(source: int, target: int) -> bool:
+    try:
+        import fcntl
+
+        fcntl.ioctl(target, _FICLONE, source)
+    except (ImportError, OSError):
+        return False
+    return True
+
+
+def _copy_range(source: int, target: int, upload: Upload, advance: Advance) -> None:
+    done, in_kernel = 0, hasattr(os, "copy_file_range")
+    while done < upload.size:
+        want = min(8 * BLOCK, upload.size - done)
+        moved = 0
+        if in_kernel:
+            try:
+                moved = os.copy_file_range(source, target, want, upload.offset + done, done)
+            except OSError:
+                moved = 0  # two file systems, or one that cannot: by hand
+            in_kernel = moved > 0
+        if not moved:
+            data = os.pread(source, min(want, BLOCK), upload.offset + done)
+            moved = os.pwrite(target, data, done) if data else 0
+        if not moved:
+            raise RemoteError(f"{upload.file} is shorter than {upload.offset + upload.size} bytes")
+        done += moved
+        advance(moved)
+
+
+def _publish(temp: str, final: str) -> None:
+    """Give the finished file its name unless another writer was first."""
+    try:
+        os.link(temp, final)
+    except FileExistsError:
+        pass
+    except OSError as error:
+        # Some network and FAT file systems have no links. Names carry the hash: the one who comes
+        # second in this small window brings the same bytes.
+        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES):
+            raise
+        if not os.path.lexists(final):
+            os.rename(temp, final)
+
+
+def _sync_folder(path: str) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    except OSError:
+        pass  # some network file systems refuse it for folders
+    finally:
+        os.close(fd)

@@ -1,0 +1,7 @@
+"""Move objects between this machine and remotes; all that commands need of it."""
+
+from git_models.download import download
+from git_models.upload import missing, parts_of, upload
+from git_models.workers import Item, Outcome, Pace, Part
+
+__all__ = ["Item", "Outcome", "Pace", "Part", "download", "missing", "parts_of", "upload"]

@@ -1,0 +1,206 @@
+"""A few threads that move bytes: what they share, how they wait, when they give up.
+
+All retries of the program are decided here; adapters only say whether a failure passes.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from queue import SimpleQueue
+from typing import NamedTuple, TypeVar
+
+from git_models.errors import ModelsError, Offline, Transient
+from git_models.remotes.base import RateLimited
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+PROGRESS = 1 << 20
+"""Bytes that must have moved for a failure to count as the first one again."""
+
+
+class Part(NamedTuple):
+    """One piece of an object that is kept in pieces; joined in order they are the object."""
+
+    asset: str
+    size: int  # bytes
+    sha256: str
+    md5: str = ""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One version of a model on its way."""
+
+    sha256: str  # 64 hex; "" in a hand-written entry that has only an MD5
+    md5: str  # 32 hex or ""
+    size: int  # bytes, -1 if unknown
+    asset: str  # name on remotes, "" for an entry that has only `urls`
+    path: str  # in the work tree, for messages and labels
+    version: str = ""
+    urls: tuple[str, ...] = ()  # direct links
+    parts: tuple[Part, ...] = ()
+
+    @property
+    def assets(self) -> tuple[str, ...]:
+        """The names under which remotes keep the bytes."""
+        return tuple(part.asset for part in self.parts) or ((self.asset,) if self.asset else ())
+
+
+class Outcome(NamedTuple):
+    """What became of a batch."""
+
+    done: tuple[Item, ...]
+    failed: tuple[tuple[Item, ModelsError], ...]
+    moved: int  # bytes that went over the line
+
+
+class Stopped(BaseException):
+    """Ends a worker: the batch was interrupted. Never leaves this package's transfer modules."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How patient a batch is. All times in seconds, sizes in bytes."""
+
+    tries: int = 5  # failures in a row without progress
+    first: float = 1.0  # wait after the first failure; doubled after each further one
+    most: float = 60.0  # the longest wait of our own choice
+    limit: float = 900.0  # the longest wait that a service may ask for
+    slow: int = 256 * 1024  # bytes a second under which a line counts as stalled …
+    stall: float = 30.0  # … after so long
+    alone: int = 256 << 20  # a lone file from this size on is fetched in ranges …
+    range: int = 48 << 20  # … of this size
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] | None = None  # None: a sleep that an interrupt ends
+    jitter: Callable[[], float] = random.random
+
+
+Wait = Callable[[str, float], None]
+"""Told about once a second what is waited for and how many seconds remain."""
+
+
+@dataclass
+class Crew:
+    """What the workers of one batch share."""
+
+    pace: Pace
+    patience: float  # seconds of no connection after which a remote counts as offline
+    wait: Wait
+    stop: threading.Event = field(default_factory=threading.Event)
+    _not_before: float = 0.0  # by the pace's clock: a rate limit holds for everybody
+    _starts: deque[float] = field(default_factory=deque)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def check(self) -> None:
+        """Raises Stopped once the batch was interrupted."""
+        if self.stop.is_set():
+            raise Stopped
+
+    def pause(self, seconds: float, why: str) -> None:
+        """Wait, telling how long still. Raises Stopped."""
+        until = self.pace.clock() + seconds
+        while (rest := until - self.pace.clock()) > 0:
+            self.check()
+            if seconds >= 2:
+                self.wait(why, rest)
+            step = min(rest, 1.0)
+            if self.pace.sleep:
+                self.pace.sleep(step)
+            else:
+                self.stop.wait(step)
+        self.check()
+
+    def turn(self, per_minute: int | None) -> None:
+        """Wait until another request keeps to so many a minute (a window that slides)."""
+        while per_minute:
+            with self._lock:
+                now = self.pace.clock()
+                while self._starts and self._starts[0] <= now - 60:
+                    self._starts.popleft()
+                if len(self._starts) < per_minute:
+                    self._starts.append(now)
+                    return
+                rest = self._starts[0] + 60 - now
+            self.pause(rest, f"the service takes {per_minute} files a minute")
+
+    def keep_trying(self, do: Callable[[], R], moved: Callable[[], int] = lambda: 0) -> R:
+        """The result of `do`, called again after failures that pass.
+
+        `moved` counts bytes: whoever makes progress may fail more often. Raises the last failure.
+        """
+        failures, mark, dark = 0, moved(), None
+        while True:
+            self.check()
+            if (rest := self._not_before - self.pace.clock()) > 0:
+                self.pause(rest, "the service asked to wait")
+            try:
+                return do()
+            except Transient as error:
+                if moved() - mark >= PROGRESS:
+                    failures, dark = 0, None
+                mark = moved()
+                failures += 1
+                delay = self._delay(error, failures)
+                now = self.pace.clock()
+                if isinstance(error, Offline):
+                    dark = now if dark is None else dark
+                    left = dark + self.patience - now
+                    if left <= delay:
+                        raise
+                elif failures >= self.pace.tries or delay > self.pace.limit:
+                    raise
+                if isinstance(error, RateLimited):
+                    self._not_before = max(self._not_before, now + delay)
+                why = error.what
+            self.pause(delay, why)
+
+    def _delay(self, error: Transient, failures: int) -> float:
+        doubled = 2.0 ** (failures - 1)
+        if isinstance(error, RateLimited) and error.after is not None:
+            # A little later than asked, and not all clients of an address in the same second.
+            return (error.after if error.exact else error.after * doubled) + self.pace.jitter()
+        return max(min(self.pace.first * doubled, self.pace.most) * (0.5 + self.pace.jitter() / 2), error.after or 0.0)
+
+
+def each(
+    tasks: Sequence[T], do: Callable[[T], R], jobs: int, stop: threading.Event
+) -> Iterator[tuple[T, R | ModelsError]]:
+    """`do` for all tasks in `jobs` threads; results as they come, in the caller's thread.
+
+    ModelsErrors are results; anything else is raised here. When the caller leaves early, `stop` is
+    set and the threads, which nobody waits for long, end at their next look at it.
+    """
+    todo, results = deque(tasks), SimpleQueue[tuple[T, R | BaseException]]()
+
+    def work() -> None:
+        while not stop.is_set():
+            try:
+                task = todo.popleft()
+            except IndexError:
+                return
+            try:
+                results.put((task, do(task)))
+            except BaseException as error:
+                results.put((task, error))
+
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(min(jobs, len(tasks)))]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in tasks:
+            task, result = results.get()
+            if isinstance(result, BaseException) and not isinstance(result, ModelsError):
+                raise result
+            yield task, result
+    except BaseException:
+        stop.set()
+        raise
+    finally:
+        for thread in threads:
+            thread.join(1.0)
