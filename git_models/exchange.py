@@ -55,10 +55,10 @@ def item(entry: Entry) -> Item:
     )
 
 
-def wait(out: Output) -> Callable[[float, str], None]:
+def wait(out: Output) -> Callable[[str, float], None]:
     """Sleep for a remote that asked for it, and say so."""
 
-    def pause(seconds: float, why: str) -> None:
+    def pause(why: str, seconds: float) -> None:
         import time
 
         if seconds >= 2:
@@ -164,15 +164,12 @@ def fetch(
     folder = os.path.join(repo.models, "incomplete")
     os.makedirs(folder, exist_ok=True)
     objects.need_space(folder, total, plural(len(unique), "model"))
-    landed: list[tuple[str, str]] = []
     pinned: dict[str, str] = {}
 
     def land(what: Item, file: str) -> None:
-        oid = what.sha256
-        if not oid:
-            with open(file, "rb") as stream:
-                oid = pinned[what.md5] = link.hashed(stream.fileno()).sha256
-        landed.append((oid, file))
+        pinned[what.md5] = what.sha256
+        objects.flush([file])
+        objects.take(repo.models, file, what.sha256)
 
     with out.progress("Downloading", total) as advance:
         done = transfer.download(
@@ -185,9 +182,6 @@ def fetch(
             patience=patience,
             wait=wait(out),
         )
-    objects.flush([file for _, file in landed])
-    for oid, file in landed:
-        objects.take(repo.models, file, oid)
     for place, _ in usable[:1]:
         # Which of several places served an object is not told; only a sole place can be credited.
         if len(usable) == 1:
@@ -219,6 +213,19 @@ def selected(repo: Repo, known: Manifest, include: Sequence[str] = (), exclude: 
         for path in known.models
         if (not include or patterns.matches(include, path)) and not (exclude and patterns.matches(exclude, path))
     ]
+
+
+def matching(repo: Repo, known: Manifest, typed: Sequence[str]) -> list[str]:
+    """The models that paths, folders or names as a user typed them stand for. Raises ModelsError for an unknown one."""
+    found: list[str] = []
+    for text in typed:
+        path = repo.relative(text)
+        hits = [p for p in known.models if path in (".", p) or p.startswith(path + "/")]
+        hits = hits or [p for p, e in known.models.items() if text == (e.name or os.path.basename(p))]
+        if not hits:
+            raise messages.unknown(text, list(known.models))
+        found += hits
+    return list(dict.fromkeys(found))
 
 
 def unwanted(repo: Repo, known: Manifest) -> frozenset[str]:

@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
 
 from git_models import __version__
 
@@ -89,13 +93,21 @@ def _guarded(words: list[str]) -> int:
 
 
 def _run(words: list[str]) -> int:
+    from git_models.output import Output
+
+    options = parse(words or ["overview"])
+    values = vars(options)
+    out = Output(json=values.get("json", False), quiet=values.get("quiet", False), verbose=values.get("verbose", False))
+    code: int = options.module.run(options, out)
+    return code
+
+
+def parse(words: list[str]) -> argparse.Namespace:
+    """The options of a command line, and the command's module as `module`. Raises UsageError for an unknown command."""
     import argparse
 
     from git_models.errors import UsageError
-    from git_models.output import Output
 
-    if not words:
-        words = ["overview"]
     name = ALIASES.get(words[0], words[0])
     if name != "overview" and name not in COMMANDS:
         import difflib
@@ -109,11 +121,8 @@ def _run(words: list[str]) -> int:
         parser.add_argument("-v", "--verbose", action="store_true", help="say more")
         parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
     module.configure(parser)
-    options = parser.parse_args(words[1:])
-    values = vars(options)
-    out = Output(json=values.get("json", False), quiet=values.get("quiet", False), verbose=values.get("verbose", False))
-    code: int = module.run(options, out)
-    return code
+    parser.set_defaults(module=module)
+    return parser.parse_args(words[1:])
 
 
 def _failed(words: list[str], failed: Exception) -> int:

@@ -11,6 +11,16 @@ from git_models.output import duration, plural, size
 
 RECORDED_RUN_AGAIN = f"recorded in {NAME}; git had already decided that there was nothing to commit"
 
+NO_MANIFEST = f"there is no {NAME} here: nothing to pull. Begin with git models add PATH"
+
+
+def unknown(text: str, paths: Sequence[str]) -> ModelsError:
+    """No model has this path or name."""
+    import difflib
+
+    close = difflib.get_close_matches(text, [*paths, *(os.path.basename(p) for p in paths)], 1)
+    return ModelsError(f"no model is called {text!r}", f"did you mean {close[0]}?" if close else "git models list")
+
 
 def not_in_this_commit(path: str) -> str:
     """A recorded model changed on disk and the commit goes on without it."""
