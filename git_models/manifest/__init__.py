@@ -1,0 +1,36 @@
+"""`models.yaml`: what it says, and how it is changed without disturbing what people wrote in it.
+
+Pure: bytes in, values or bytes out. PyYAML is imported when a manifest is first parsed.
+"""
+
+from git_models.manifest.edit import move, update
+from git_models.manifest.read import parse, warnings
+from git_models.manifest.values import (
+    EMPTY,
+    HEADER,
+    NAME,
+    Entry,
+    Manifest,
+    Part,
+    Version,
+    asset_name,
+    freeze,
+    thaw,
+)
+
+__all__ = [
+    "EMPTY",
+    "HEADER",
+    "NAME",
+    "Entry",
+    "Manifest",
+    "Part",
+    "Version",
+    "asset_name",
+    "freeze",
+    "move",
+    "parse",
+    "thaw",
+    "update",
+    "warnings",
+]
