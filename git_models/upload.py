@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from git_models.errors import ModelsError, NotThere, RemoteError, Transient
 from git_models.hashing import BLOCK
+from git_models.manifest import Part
 from git_models.output import size as shown
-from git_models.remotes.base import Advance, Held, Remote, Upload
-from git_models.workers import Crew, Item, Outcome, Pace, Part, Wait, each
+from git_models.remotes.base import Advance, EmptyRepository, Held, Remote, Upload
+from git_models.workers import Crew, Item, Outcome, Pace, Wait, each
 
 ENDS = 64 << 10
 """Bytes compared at each end of an asset where the service tells no digest."""
@@ -35,7 +36,8 @@ def upload(
     """Send what the remote lacks and verify it there.
 
     `file_of` names the local file of an item; its bytes must be known to be good. One file that
-    fails does not keep the others from going up. Raises what is wrong with the remote as a whole.
+    fails does not keep the others from going up. Raises RemoteError for what is wrong with the remote
+    as a whole, EmptyRepository among them.
     """
     if not remote.writable:
         raise RemoteError(f"{remote.name} ({remote.url}) can only be read")
@@ -54,6 +56,8 @@ def upload(
         todo.update({up.asset: up for up in ups if up.asset not in held})
     sent, refused = 0, {}
     for up, result in each(list(todo.values()), lambda up: _send(up, remote, crew, advance), jobs, crew.stop):
+        if isinstance(result, EmptyRepository):
+            raise result  # the same for every file
         if isinstance(result, ModelsError):
             refused[up.asset] = result
         sent += up.size if result is None else 0

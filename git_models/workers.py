@@ -15,6 +15,7 @@ from queue import SimpleQueue
 from typing import NamedTuple, TypeVar
 
 from git_models.errors import ModelsError, Offline, Transient
+from git_models.manifest import Part
 from git_models.remotes.base import RateLimited
 
 T = TypeVar("T")
@@ -22,15 +23,6 @@ R = TypeVar("R")
 
 PROGRESS = 1 << 20
 """Bytes that must have moved for a failure to count as the first one again."""
-
-
-class Part(NamedTuple):
-    """One piece of an object that is kept in pieces; joined in order they are the object."""
-
-    asset: str
-    size: int  # bytes
-    sha256: str
-    md5: str = ""
 
 
 @dataclass(frozen=True)

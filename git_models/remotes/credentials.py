@@ -43,9 +43,8 @@ def find(protocol: str, host: str, top: str | None) -> Token | None:
             return Token(_plain(value), name)
     if protocol == "https" and (value := _from_gh(host)):
         return Token(_plain(value), "gh auth token")
-    if value := _filled(protocol, host, top).get("password"):
-        return Token(_plain(value), "git credential")
-    return None
+    value = _filled(protocol, host, top).get("password", "")
+    return Token(_plain(value), "git credential") if value else None
 
 
 def approve(host: str, login: str, token: str, top: str | None, protocol: str = "https") -> None:
@@ -76,9 +75,7 @@ def _from_gh(host: str) -> str:
 
 def _filled(protocol: str, host: str, top: str | None) -> dict[str, str]:
     """What git's helpers know; {} when they would have to ask somebody."""
-    status, out = git.call(
-        "credential", "fill", input=_lines(protocol, host), cwd=top, env=_silent(), ok=range(256)
-    )
+    status, out = git.call("credential", "fill", input=_lines(protocol, host), cwd=top, env=_silent(), ok=range(256))
     if status:
         return {}
     return dict(line.partition("=")[::2] for line in out.decode("utf-8", "replace").splitlines())

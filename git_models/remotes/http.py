@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urljoin
 
 from git_models import __version__, git, urls
-from git_models.errors import ModelsError, NotThere, Offline, RemoteError, StartOver, Transient
+from git_models.errors import ModelsError, NotThere, RemoteError, StartOver, Transient
 from git_models.remotes.base import Advance, Options, RateLimited, Upload
 
 if TYPE_CHECKING:
@@ -69,7 +69,9 @@ class Client:
             raise RemoteError(f"{urls.redact(url)}: only http and https are asked")
         if not hasattr(self._local, "session"):
             self._local.session = sessions.new(self._options.from_manifest)
-        settings = _settings(f"{parts.scheme}://{parts.host}{f':{parts.port}' if parts.port else ''}/", self._options.top)
+        settings = _settings(
+            f"{parts.scheme}://{parts.host}{f':{parts.port}' if parts.port else ''}/", self._options.top
+        )
         # Identity: the bytes are hashed and counted as they come.
         all_headers = {"User-Agent": f"git-models/{__version__}", "Accept-Encoding": "identity", **(headers or {})}
         connect = max(self._options.patience, SILENCE) if data is not None else self._options.patience
@@ -185,6 +187,18 @@ def host_of(url: str) -> str:
     return urls.split(url).host
 
 
+def whole(response: requests.Response) -> bytes:
+    """The whole body of an answer that is small. Raises Transient when the line breaks."""
+    from git_models.remotes import sessions
+
+    try:
+        return response.content
+    except Exception as error:
+        if not sessions.broken(error):
+            raise
+        raise sessions.explain(error, response.url) from error
+
+
 class Answer:
     """A Body whose bytes come from a response."""
 
@@ -288,31 +302,29 @@ def _settings(base: str, top: str | None) -> Settings:
     if "http.proxy" in config and not sessions.bypassed(base):
         proxy = config["http.proxy"]
         proxies = {"http": proxy, "https": proxy} if proxy else {}
-    bundles = (os.environ.get(key) for key in ("GIT_SSL_CAINFO", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"))
+    bundles = (
+        os.environ.get(key) for key in ("GIT_SSL_CAINFO", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+    )
     verify = next((path for path in bundles if path), config.get("http.sslcainfo"))
     if verify and not os.path.exists(os.path.expanduser(verify)):
-        raise RemoteError(f"the CA file {verify} does not exist", fix="check REQUESTS_CA_BUNDLE and git's http.sslCAInfo")
+        raise RemoteError(
+            f"the CA file {verify} does not exist", fix="check REQUESTS_CA_BUNDLE and git's http.sslCAInfo"
+        )
     return Settings(proxies, os.path.expanduser(verify) if verify else True)
 
 
 class Links:
-    """The read-only remote behind `urls:` of an entry: an asset's name is its https URL."""
+    """The Source behind `urls:` of an entry: an asset's name is its https URL."""
 
     name = "direct link"
     url = "urls:"
-    writable = False
-    limit: int | None = None
-    per_minute: int | None = None
     several = True
 
     def __init__(self, options: Options) -> None:
         self._client = Client(options)
 
     def get(self, asset: str, start: int = 0, stop: int | None = None, tag: str | None = None) -> Answer:
-        """See Remote."""
+        """See Source."""
         if not asset.startswith("https://") and not loopback(urls.split(asset).host):
             raise RemoteError(f"{urls.redact(asset)}: only https links are fetched")
         return self._client.get(asset, start, stop, tag)
-
-
-__all__ = ["Answer", "Client", "Links", "Offline", "Stream"]

@@ -95,7 +95,7 @@ class _Adapter(HTTPAdapter):
         super().__init__(pool_maxsize=2)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs, blocksize=SEND)  # type: ignore[no-untyped-call]
+        super().init_poolmanager(*args, **kwargs, blocksize=SEND)
         # Through a proxy it is the proxy that connects; only direct connections are looked at.
         self.poolmanager.pool_classes_by_scheme = _POOLS[self._public_only]
 
@@ -116,7 +116,7 @@ def environment_proxies(url: str) -> dict[str, str]:
 
 def bypassed(url: str) -> bool:
     """Whether NO_PROXY names the host."""
-    return bool(requests.utils.should_bypass_proxies(url, None))  # type: ignore[no-untyped-call]
+    return bool(requests.utils.should_bypass_proxies(url, None))
 
 
 def send(
