@@ -83,8 +83,11 @@ def call(
 ) -> tuple[int, bytes]:
     """git's exit code and stdout, for commands whose code is an answer. Raises GitError as `run`."""
     # stdin is closed rather than inherited: a hook's stdin belongs to the hook.
-    feed = {"input": input} if input is not None else {"stdin": subprocess.DEVNULL}
-    done = subprocess.run([program(), *args], capture_output=True, cwd=cwd, env=env, check=False, **feed)  # type: ignore[call-overload]
+    command = [program(), *args]
+    if input is None:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, cwd=cwd, env=env, check=False)
+    else:
+        done = subprocess.run(command, input=input, capture_output=True, cwd=cwd, env=env, check=False)
     if done.returncode not in ok:
         raise GitError(args, done.returncode, done.stderr.decode("utf-8", "replace"))
     return done.returncode, done.stdout

@@ -1,0 +1,44 @@
+# `make help` says what there is. Only git, make and Python 3.10+ (with venv) are needed to begin.
+
+PYTHON ?= python3
+PY := .venv/bin/python
+# Groups that need programs from Debian or npm, or large downloads, have targets of their own.
+SLOW := tests/ground_truth tests/real_checkpoints
+SHELL_FILES = $(shell grep -lE '^\#!.*[/ ](ba)?sh$$' .ci/run scripts/* hooks/*.sh 2>/dev/null)
+
+.PHONY: help venv test lint types ground-truth real-checkpoints demo demo-github man
+
+help: ## say what there is
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | expand -t 20
+
+venv: ## make .venv with what development needs
+	@PYTHON='$(PYTHON)' scripts/venv
+
+test: venv ## run the main tests (less than 5 minutes on two cores)
+	$(PY) -m pytest -n auto $(SLOW:%=--ignore=%) tests
+
+lint: venv ## ruff and shellcheck
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	.venv/bin/shellcheck $(SHELL_FILES)
+
+types: venv ## mypy --strict
+	$(PY) -m mypy
+
+ground-truth: ## hold the stand-in for GitHub against GitHub's own recordings and clients
+	@PYTHON='$(PYTHON)' scripts/venv ground-truth
+	scripts/ground-truth
+	$(PY) -m pytest -n auto tests/ground_truth
+
+real-checkpoints: venv ## read checkpoints that people published
+	scripts/real-checkpoints
+	$(PY) -m pytest tests/real_checkpoints
+
+demo: ## play the whole story on throw-away repositories, with a folder as the place
+	PYTHON='$(PYTHON)' scripts/demo
+
+demo-github: ## the same against the stand-in for GitHub
+	PYTHON='$(PYTHON)' scripts/demo --github
+
+man: ## show the manual page of this checkout
+	man --warnings -l docs/man/git-models.1

@@ -1,0 +1,111 @@
+"""How each model stands: ok, modified, missing, not pushed; and weight files that nobody recorded."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from git_models import git, history, manifests, objects, repo, staging
+from git_models.output import Output, plural, size
+from git_models.worktree import MISSING, MODIFIED, OK, Sight, states
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("paths", nargs="*", metavar="PATH", help="only these models")
+
+
+def run(args: argparse.Namespace, out: Output) -> int:
+    here = repo.find()
+    known = manifests.current(here)
+    names = [here.relative(p) for p in args.paths] if args.paths else None
+    if names is not None:
+        names = [p for p in known.models if any(p == n or n == "." or p.startswith(n + "/") for n in names)]
+    sight = Sight(here)
+    found = states(here, known, sight, names)
+    sight.save(known)
+    held = objects.held_anywhere(here.models)
+    loose = {s.entry.sha256 for s in found} - held - {""}
+    # Objects of a clone whose held/ notes are young: what a pushed commit names was uploaded before it.
+    pushed = held | (history.names_pushed(here, loose) if loose else set())
+    here_too = {s.path: bool(s.entry.sha256) and objects.has(here.models, s.entry.sha256) for s in found}
+    rows = []
+    for state in found:
+        words = [state.state]
+        if state.entry.sha256 and state.entry.sha256 not in pushed and not state.entry.urls:
+            words.append("not pushed")
+        if state.state == MISSING and here_too[state.path]:
+            words.append("in the store")
+        rows.append((state, words))
+    strangers, hidden = _strangers(here, known.models)
+    for state, words in rows:
+        if words != [OK] or out.verbose:
+            out.result(f"  {', '.join(words):<22} {state.path} ({size(max(state.entry.size, 0))})")
+    for path in strangers[:20]:
+        out.result(f"  {'not recorded':<22} {path}")
+    if len(strangers) > 20:
+        out.result(f"  and {len(strangers) - 20} more that are not recorded")
+    if hidden:
+        shown = ", ".join(hidden[:3]) + (" …" if len(hidden) > 3 else "")
+        out.result(f"{plural(len(hidden), 'weight file is', 'weight files are')} hidden by .gitignore: {shown}")
+    _advise(rows, strangers, hidden, out)
+    out.document(
+        {
+            "models": [
+                {
+                    "path": s.path,
+                    "state": s.state,
+                    "size": s.entry.size,
+                    "sha256": s.entry.sha256,
+                    "pushed": "not pushed" not in w,
+                }
+                for s, w in rows
+            ],
+            "unrecorded": strangers,
+            "ignored": hidden,
+        }
+    )
+    return 0
+
+
+def _advise(rows: list[tuple], strangers: list[str], hidden: list[str], out: Output) -> None:  # type: ignore[type-arg]
+    said = {word for _, words in rows for word in words}
+    if not rows and not strangers and not hidden:
+        out.result("no models yet. Next: git models add PATH, or git add and commit a weight file")
+    elif said <= {OK} and not strangers:
+        total = sum(max(s.entry.size, 0) for s, _ in rows)
+        if rows:
+            out.result(f"{plural(len(rows), 'model')}, {size(total)}: all here, unchanged and pushed")
+    if MODIFIED in said:
+        out.result("changed models: git models add -u (or git models checkout --force PATH to drop the change)")
+    if MISSING in said:
+        out.result("missing models: git models pull")
+    if "not pushed" in said:
+        out.result("not pushed: git push, or git models push")
+    if strangers or hidden:
+        out.result(f"not recorded: git models add {(strangers or hidden)[0]}")
+
+
+def _strangers(here: repo.Repo, known: object) -> tuple[list[str], list[str]]:
+    """Weight files that no entry names: (seen by git, hidden by .gitignore)."""
+    globs = staging.track_patterns(here, manifests.current(here))
+    specs = _specs(globs)
+    lists = []
+    for flags in (("--others", "--exclude-standard"), ("--others", "--ignored", "--exclude-standard")):
+        answer = git.run("ls-files", "-z", "--full-name", *flags, "--", *specs, cwd=here.top)
+        paths = [os.fsdecode(p) for p in answer.split(b"\0") if p]
+        lists.append([p for p in paths if p not in known and _is_weight(here, p)])  # type: ignore[operator]
+    return lists[0], [p for p in lists[1] if p not in lists[0]]
+
+
+def _specs(globs: tuple[str, ...]) -> list[str]:
+    from git_models import patterns
+
+    return patterns.pathspecs(globs)
+
+
+def _is_weight(here: repo.Repo, path: str) -> bool:
+    try:
+        with open(here.path(path), "rb") as file:
+            return not staging.not_a_weight(file.read(staging.HEAD_BYTES), os.fstat(file.fileno()).st_size)
+    except OSError:
+        return False

@@ -1,0 +1,304 @@
+"""What happens around `git commit`: weights leave the index on their way into it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from git_models import excludes, git, index, manifests, messages, objects, paths, patterns, staging, statcache
+from git_models.errors import ModelsError
+from git_models.git import GitError
+from git_models.index import Staged
+from git_models.manifest import NAME, Manifest
+from git_models.output import Output, size
+from git_models.repo import Repo
+from git_models.staging import HEAD_BYTES, Kept
+
+KEEP_BELOW = 1_000_000  # a weight that HEAD tracks stays in git below this many bytes
+
+
+class Sorted(NamedTuple):
+    """The staged files of a commit by what is to become of them."""
+
+    weights: tuple[tuple[Staged, int], ...]  # with their sizes in bytes
+    fixtures: tuple[str, ...]  # small weights that git tracks already
+    large: tuple[tuple[str, int], ...]  # other files that GitHub would refuse
+    heavy: tuple[tuple[str, int], ...]  # and those of which it would warn
+    lfs: tuple[str, ...]  # left to Git LFS
+
+
+def pre_commit(repo: Repo, out: Output) -> int:
+    """Take staged weights out of the commit and record them; 1 stops the commit.
+
+    The order: store, work tree's manifest, index (one step), exclude block. Killed in between, the
+    weight is still staged or already recorded, and the same `git commit` goes on.
+    """
+    arguments = parent_arguments()
+    amend = "--amend" in arguments
+    base = _base(amend)
+    staged = index.staged(base)
+    known = manifests.current(repo)
+    if any(s.path == NAME for s in staged):
+        manifests.at(repo, "")  # a broken manifest must not be committed
+    found = sort(repo, known, staged)
+    _stop_large(found, out)
+    _confirm(repo, known, found.weights)
+    kept = _keep(repo, found.weights, out)
+    included = [] if not takes_all(arguments) else _changed(repo, known, [k.path for k in kept])
+    extra = staging.keep_files(repo, included, lambda _: None)
+    if kept or extra:
+        remove = {s.path: s.oid for s, _ in found.weights}
+        done = staging.register(repo, known, [*kept, *extra], {}, remove=remove)
+        _leave_pending(repo, found.weights)
+        _say_added(done, out)
+    for path in found.fixtures:
+        out.note(f"{path} stays in git, as it is small; git models add {path} would move it out")
+    for path in found.lfs:
+        out.note(f"{path} is left to Git LFS")
+    _mention_changed(repo, manifests.current(repo), out)
+    if (kept or extra) and not amend and not staged:
+        raise ModelsError(messages.RECORDED_RUN_AGAIN, "the same git commit again")
+    if kept and not amend and _nothing_left(repo, base, arguments):
+        names = ", ".join(k.path for k in kept)
+        raise ModelsError(f"nothing to commit: {names} is recorded in {NAME} with these very bytes", "git status")
+    return 0
+
+
+def pre_merge_commit(repo: Repo, out: Output) -> int:
+    """An automatic merge that would commit weights: move them in the index and let the user commit."""
+    known = manifests.current(repo)
+    found = sort(repo, known, index.staged("HEAD"))
+    _stop_large(found, out)
+    if not found.weights:
+        return 0
+    kept = _keep(repo, found.weights, out)
+    staging.register(repo, known, kept, {}, remove={s.path: s.oid for s, _ in found.weights})
+    names = ", ".join(k.path for k in kept)
+    raise ModelsError(
+        f"this merge would commit {names}; the weights are recorded now and the merge is staged", "git commit"
+    )
+
+
+def post_commit(repo: Repo, out: Output) -> int:
+    """After `commit -- path` the real index still holds the weight: repeat the edit there. Then reclaim git's copy."""
+    file = _pending_file(repo)
+    try:
+        with open(file, "rb") as stream:
+            fields = [os.fsdecode(f) for f in stream.read().split(b"\0") if f]
+    except FileNotFoundError:
+        return 0
+    pending = dict(zip(fields[0::2], fields[1::2], strict=True))
+    now = index.entries(list(pending))
+    stale = {p: oid for p, oid in pending.items() if p in now and now[p][1] == oid}
+    if stale:
+        known = manifests.at(repo, "HEAD")
+        changes = {p: known.models[p] for p in stale if p in known.models}
+        manifests.record(repo, changes, remove={p: oid for p, oid in stale.items() if p in changes})
+    os.unlink(file)
+    excludes.rebuild(repo)
+    reclaim(repo, list(pending.values()))
+    return 0
+
+
+def sort(repo: Repo, known: Manifest, staged: Sequence[Staged]) -> Sorted:
+    """Tell weights from other files, by name first and then by their first bytes."""
+    files = [s for s in staged if s.mode in index.REGULAR]
+    sizes = index.sizes(s.oid for s in files)
+    globs = staging.track_patterns(repo, known)
+    named = [s for s in files if patterns.matches(globs, s.path)]
+    filters = index.attributes("filter", [s.path for s in named])
+    weights, fixtures, lfs = [], [], []
+    for item in named:
+        count = sizes.get(item.oid, 0)
+        if filters.get(item.path) == "lfs":
+            lfs.append(item.path)
+            continue
+        if item.old_oid.strip("0") and count < KEEP_BELOW and item.path not in known.models:
+            fixtures.append(item.path)
+            continue
+        reason = staging.not_a_weight(b"".join(index.stream(item.oid, HEAD_BYTES)) if count else b"", count)
+        if "pointer" in reason:
+            raise ModelsError(
+                f"{item.path} was not recorded: {reason}", f"git lfs pull -I {item.path} && git add {item.path}"
+            )
+        if count == 0:
+            raise ModelsError(f"{item.path} is empty, so it is no model", f"git restore --staged {item.path}")
+        if not reason:
+            paths.check(item.path)
+            weights.append((item, count))
+    taken = {s.path for s, _ in weights} | set(lfs)
+    rest = sorted(((s.path, sizes.get(s.oid, 0)) for s in files if s.path not in taken), key=lambda x: -x[1])
+    limit = repo.config.limit
+    large = tuple(x for x in rest if limit and x[1] >= limit)
+    heavy = tuple(x for x in rest if limit and limit // 2 <= x[1] < limit)
+    return Sorted(tuple(weights), tuple(fixtures), large, heavy, tuple(lfs))
+
+
+def _stop_large(found: Sorted, out: Output) -> None:
+    for path, count in found.heavy:
+        out.warn(f"{path} is {size(count)}: GitHub warns from 50 MB on and refuses 100 MB")
+    if found.large:
+        raise messages.too_large(found.large)
+
+
+def _confirm(repo: Repo, known: Manifest, weights: Sequence[tuple[Staged, int]]) -> None:
+    """Promise 8: no surprise gigabytes."""
+    new = [(s.path, count) for s, count in weights if s.path not in known.models]
+    total = sum(count for _, count in new)
+    if len(new) > repo.config.confirm_files or total > repo.config.confirm_size:
+        raise messages.too_much(new)
+
+
+def _keep(repo: Repo, weights: Sequence[tuple[Staged, int]], out: Output) -> list[Kept]:
+    """Bring the staged bytes into the store: from the file on disk where it still is what was staged."""
+    if not weights:
+        return []
+    names = [s.path for s, _ in weights]
+    newer = index.differs_from_disk(names)
+    drafts, kept = [], []
+    with out.progress("Recording", sum(count for _, count in weights)) as advance:
+        try:
+            for item, count in weights:
+                if item.path in newer:
+                    draft, record = staging.keep_blob(repo, item.oid, count), None
+                    out.warn(f"{item.path} on disk is newer than what was staged; the staged bytes are recorded")
+                else:
+                    draft, record = staging.keep_file(repo, item.path, advance)
+                drafts.append(draft)
+                kept.append(Kept(item.path, draft.digests, record))
+            objects.seal(repo.models, drafts)
+        except BaseException:
+            for draft in drafts:
+                objects.discard(draft)
+            raise
+    return kept
+
+
+def _changed(repo: Repo, known: Manifest, but: Sequence[str]) -> list[str]:
+    cache = statcache.load(staging.stat_file(repo))
+    return [p for p in staging.modified(repo, known, cache) if p not in but]
+
+
+def _mention_changed(repo: Repo, known: Manifest, out: Output) -> None:
+    """One line for each model that changed and is not in this commit. Only a hash says that it did."""
+    from git_models.worktree import MODIFIED, Sight, states
+
+    suspects = _changed(repo, known, ())
+    sight = Sight(repo)
+    for found in states(repo, known, sight, suspects) if suspects else ():
+        if found.state == MODIFIED:
+            out.note(messages.not_in_this_commit(found.path))
+    sight.save()
+
+
+def _say_added(done: staging.Added, out: Output) -> None:
+    names = [*done.new, *done.changed]
+    if names:
+        shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        out.note(f"recorded in {NAME}, not in git: {shown} ({size(done.size)})")
+    for old, new in done.moved:
+        out.note(f"moved in {NAME}: {old} -> {new}")
+
+
+def _base(amend: bool) -> str:
+    """What the commit is compared with: HEAD, its parent when it is replaced, or nothing at all."""
+    name = "HEAD^" if amend else "HEAD"
+    return git.text("rev-parse", "-q", "--verify", f"{name}^{{commit}}", ok=(0, 1, 128)) or index.empty_tree()
+
+
+def _nothing_left(repo: Repo, base: str, arguments: Sequence[str]) -> bool:
+    """Whether git would now make an empty commit that nobody asked for."""
+    if "--allow-empty" in arguments or os.path.exists(os.path.join(repo.git_dir, "MERGE_HEAD")):
+        return False
+    return not index.staged(base)
+
+
+def parent_arguments() -> list[str]:
+    """The command line of the `git commit` that runs the hook; [] where it cannot be read."""
+    pid = os.environ.get("GIT_MODELS_PARENT", "")
+    try:
+        with open(f"/proc/{int(pid)}/cmdline", "rb") as stream:
+            return [os.fsdecode(a) for a in stream.read().split(b"\0")[:-1]]
+    except (OSError, ValueError):
+        return []
+
+
+def takes_all(arguments: Sequence[str]) -> bool:
+    """Whether this is `commit -a`: git's index is then the lock file, as for -i and -p, so the arguments decide."""
+    if not os.environ.get("GIT_INDEX_FILE", "").endswith("index.lock"):
+        return False
+    if not arguments:
+        return True
+    for argument in arguments[arguments.index("commit") + 1 if "commit" in arguments else 1 :]:
+        if argument == "--":
+            break
+        if argument == "--all":
+            return True
+        if argument.startswith("-") and not argument.startswith("--"):
+            for letter in argument[1:]:
+                if letter == "a":
+                    return True
+                if letter in "mFCctSu":  # the rest of the word is this option's value
+                    break
+    return False
+
+
+def _pending_file(repo: Repo) -> str:
+    return os.path.join(repo.state, "pending")
+
+
+def _leave_pending(repo: Repo, weights: Sequence[tuple[Staged, int]]) -> None:
+    os.makedirs(repo.state, exist_ok=True)
+    fields = [field for s, _ in weights for field in (s.path, s.oid)]
+    if fields:
+        with open(_pending_file(repo), "wb") as stream:
+            stream.write(b"".join(os.fsencode(f) + b"\0" for f in fields))
+
+
+def reclaim(repo: Repo, oids: Sequence[str]) -> None:
+    """Give back the disk space of blobs that `git add` wrote and no commit, index or reflog names.
+
+    Asking git what it still reaches takes as long as the history is, so a process of its own does
+    it, after the commit. Only loose objects are touched.
+    """
+    loose = [o for o in oids if os.path.exists(_loose(repo, o))]
+    if not loose:
+        return
+    import subprocess
+
+    # The descriptors of the hook must not be kept open: `git commit | cat` would wait for us.
+    subprocess.Popen(
+        [sys.executable, "-I", "-m", "git_models", "hook", "reclaim", *loose],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        cwd=repo.top,
+    )
+
+
+def reclaim_now(repo: Repo, oids: Sequence[str]) -> list[str]:
+    """The second half of `reclaim`: returns the blobs that were removed."""
+    wanted = {o for o in oids if len(o) in (40, 64) and os.path.exists(_loose(repo, o))}
+    if not wanted:
+        return []
+    try:
+        with git.popen(
+            "rev-list", "--objects", "--no-object-names", "--all", "--reflog", "--indexed-objects"
+        ) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                wanted.discard(line.decode().strip())
+        if process.returncode:
+            return []
+    except GitError:
+        return []
+    for oid in wanted:
+        os.unlink(_loose(repo, oid))
+    return sorted(wanted)
+
+
+def _loose(repo: Repo, oid: str) -> str:
+    return os.path.join(repo.common, "objects", oid[:2], oid[2:])

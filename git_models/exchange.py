@@ -1,0 +1,242 @@
+"""Between the store and the remotes: push what they lack, fetch what is missing here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import cache
+from typing import NamedTuple
+
+from git_models import history, link, manifests, messages, objects, patterns, places, statcache, transfer
+from git_models.errors import ModelsError, Offline
+from git_models.manifest import Entry, Manifest
+from git_models.output import Output, plural, size
+from git_models.places import Place
+from git_models.repo import Repo
+from git_models.staging import stat_file
+from git_models.transfer import Item
+
+
+class Failure(NamedTuple):
+    """One object that could not be moved."""
+
+    path: str
+    error: ModelsError
+
+
+class Pushed(NamedTuple):
+    """What a push to one place did."""
+
+    place: Place
+    sent: tuple[Entry, ...]
+    already: int
+    failed: tuple[Failure, ...]
+
+
+class Fetched(NamedTuple):
+    """What a fetch brought."""
+
+    got: tuple[Entry, ...]
+    failed: tuple[Failure, ...]
+    pinned: Mapping[str, str]  # md5 -> sha256 of entries that name only the md5
+    offline: bool
+
+
+def item(entry: Entry) -> Item:
+    """The entry as the transfer queue wants it."""
+    return Item(
+        sha256=entry.sha256,
+        md5=entry.md5,
+        size=entry.size,
+        asset=entry.asset,
+        path=entry.path,
+        urls=entry.urls,
+        parts=entry.parts,
+    )
+
+
+def wait(out: Output) -> Callable[[float, str], None]:
+    """Sleep for a remote that asked for it, and say so."""
+
+    def pause(seconds: float, why: str) -> None:
+        import time
+
+        if seconds >= 2:
+            out.note(f"waiting {seconds:.0f} s: {why}")
+        time.sleep(seconds)
+
+    return pause
+
+
+def push(repo: Repo, place: Place, wanted: Mapping[str, Entry], out: Output, *, dry_run: bool = False) -> Pushed:
+    """Bring to one place the objects (sha256 -> entry) that it lacks, each verified there.
+
+    Bytes come from the store, or from the work tree where the store gave up its copy. An object
+    that is neither here nor there is a failure that names who recorded it.
+    """
+    known_there = objects.held(repo.models, place.url)
+    asked = [e for oid, e in wanted.items() if oid not in known_there]
+    if not asked:
+        return Pushed(place, (), len(wanted), ())
+    remote = places.connect(repo, place)
+    lacking = {i.sha256 for i in transfer.missing([item(e) for e in asked], remote)}
+    there = [e.sha256 for e in asked if e.sha256 not in lacking]
+    if not dry_run:
+        objects.note_held(repo.models, place.url, there)
+    send = [e for e in asked if e.sha256 in lacking]
+    source = _sources(repo)
+    failed = [Failure(e.path, messages.nowhere(e, history.recorded_by(e.sha256))) for e in send if not source(e.sha256)]
+    send = [e for e in send if source(e.sha256)]
+    already = len(wanted) - len(send) - len(failed)
+    if dry_run or failed or not send:
+        return Pushed(place, tuple(send) if dry_run else (), already, tuple(failed))
+    total = sum(e.size for e in send)
+    out.detail(f"uploading {plural(len(send), 'object')} ({size(total)}) to {place.url}")
+    with out.progress("Uploading", total) as advance:
+        done = transfer.upload(
+            [item(e) for e in send],
+            lambda i: source(i.sha256),
+            remote,
+            jobs=repo.config.jobs,
+            advance=advance,
+            wait=wait(out),
+        )
+    ok = {i.sha256 for i in done.done}
+    objects.note_held(repo.models, place.url, ok)
+    failed = [Failure(i.path, error) for i, error in done.failed]
+    return Pushed(place, tuple(e for e in send if e.sha256 in ok), already, tuple(failed))
+
+
+def _sources(repo: Repo) -> Callable[[str], str]:
+    """oid -> a local file with these bytes, "" where there is none."""
+    records = statcache.load(stat_file(repo))
+
+    @cache
+    def source(oid: str) -> str:
+        if objects.checked(repo.models, [oid])[0]:
+            return objects.path(repo.models, oid)
+        for path, record in records.items():
+            if record[0] == oid and (st := link.regular(repo.top, path)) and statcache.trusted(record, st):
+                # Into the store first: training may write into the work tree's file during the upload.
+                file = link.open_file(repo.top, path)
+                try:
+                    draft = objects.draft_file(repo.models, file)
+                finally:
+                    os.close(file)
+                if draft.digests.sha256 == oid:
+                    objects.seal(repo.models, [draft])
+                    return objects.path(repo.models, oid)
+                objects.discard(draft)
+        return ""
+
+    return source
+
+
+def fetch(
+    repo: Repo,
+    known: Manifest,
+    wanted: Sequence[Entry],
+    out: Output,
+    *,
+    only: Sequence[Place] | None = None,
+    patience: float = 30,
+) -> Fetched:
+    """Bring objects that the store lacks from the first place that has them; hashes are checked on the way.
+
+    `patience` is the time in seconds after which a silent network counts as gone. Places that were
+    not approved are named and left out.
+    """
+    sources = list(only) if only is not None else places.for_pull(repo, known)
+    usable, problems = [], []
+    for place in sources:
+        if not place.approved:
+            out.warn(messages.unapproved(place.name, place.url))
+            continue
+        try:
+            usable.append((place, places.connect(repo, place, patience)))
+        except ModelsError as failed:
+            problems.append(failed)
+    unique = list({e.sha256 or e.md5: e for e in wanted}.values())
+    if not usable and not any(e.urls for e in unique):
+        error = problems[0] if problems else messages.no_place()
+        return Fetched((), tuple(Failure(e.path, error) for e in unique), {}, isinstance(error, Offline))
+    total = sum(max(e.size, 0) for e in unique)
+    folder = os.path.join(repo.models, "incomplete")
+    os.makedirs(folder, exist_ok=True)
+    objects.need_space(folder, total, plural(len(unique), "model"))
+    landed: list[tuple[str, str]] = []
+    pinned: dict[str, str] = {}
+
+    def land(what: Item, file: str) -> None:
+        oid = what.sha256
+        if not oid:
+            with open(file, "rb") as stream:
+                oid = pinned[what.md5] = link.hashed(stream.fileno()).sha256
+        landed.append((oid, file))
+
+    with out.progress("Downloading", total) as advance:
+        done = transfer.download(
+            [item(e) for e in unique],
+            folder,
+            [remote for _, remote in usable],
+            jobs=repo.config.jobs,
+            advance=advance,
+            land=land,
+            patience=patience,
+            wait=wait(out),
+        )
+    objects.flush([file for _, file in landed])
+    for oid, file in landed:
+        objects.take(repo.models, file, oid)
+    for place, _ in usable[:1]:
+        # Which of several places served an object is not told; only a sole place can be credited.
+        if len(usable) == 1:
+            served = [i.sha256 for i in done.done if i.sha256 and not i.urls]
+            objects.note_held(repo.models, place.url, served)
+    ok = {i.sha256 or i.md5 for i in done.done}
+    failures = tuple(Failure(i.path, error) for i, error in done.failed)
+    offline = bool(failures) and all(isinstance(f.error, Offline) for f in failures)
+    return Fetched(tuple(e for e in unique if (e.sha256 or e.md5) in ok), failures, pinned, offline)
+
+
+def releasable(repo: Repo) -> Callable[[str], bool]:
+    """Whether the store may give up an object: a remote was seen to hold it and a pushed commit names it."""
+    if repo.config.keep == "all":
+        return lambda _oid: False
+
+    @cache
+    def pushed() -> frozenset[str]:
+        return frozenset(history.names_pushed(repo, objects.held_anywhere(repo.models)))
+
+    return lambda oid: oid in pushed()
+
+
+def selected(repo: Repo, known: Manifest, include: Sequence[str] = (), exclude: Sequence[str] = ()) -> list[str]:
+    """The paths that this clone wants: `models.include` and `models.exclude`, or the globs given instead."""
+    include, exclude = include or repo.config.include, exclude or repo.config.exclude
+    return [
+        path
+        for path in known.models
+        if (not include or patterns.matches(include, path)) and not (exclude and patterns.matches(exclude, path))
+    ]
+
+
+def unwanted(repo: Repo, known: Manifest) -> frozenset[str]:
+    """The paths that this clone leaves out: `models.include` and `models.exclude`, and what a sparse checkout hides."""
+    if not repo.config.include and not repo.config.exclude:
+        return frozenset()
+    return frozenset(known.models) - set(selected(repo, known))
+
+
+def absent(repo: Repo, known: Manifest, names: Collection[str]) -> list[Entry]:
+    """The entries of `names` whose bytes the store lacks."""
+    return [e for p, e in known.models.items() if p in names and not (e.sha256 and objects.has(repo.models, e.sha256))]
+
+
+def manifest_of_push(
+    repo: Repo, updates: Sequence[history.Update], git_remote: str
+) -> tuple[Manifest, dict[str, Entry]]:
+    """The manifest at the newest pushed tip, and all objects that the push's commits name."""
+    tips = [u.local_oid for u in updates if not history.is_zero(u.local_oid)]
+    wanted = history.named(repo, history.outgoing(updates, git_remote), tips)
+    return (manifests.at(repo, tips[0]) if tips else manifests.parse(repo, b"")), wanted

@@ -1,0 +1,131 @@
+"""The block in `info/exclude` that keeps recorded models out of `git status`."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+
+from git_models import git, manifests
+from git_models.repo import Repo
+
+BEGIN = "# >>> git models: recorded models, rebuilt by every command >>>"
+END = "# <<< git models <<<"
+_EXACT = 500  # more lines than this slow `git status` down: 10,000 exact lines cost 600 ms
+
+
+def rebuild(repo: Repo) -> None:
+    """Write the block anew from the manifests of all worktrees; the rest of the file stays as it is."""
+    file = os.path.join(repo.common, "info", "exclude")
+    old = _read(file)
+    recorded = sorted({path for m in manifests.everywhere(repo) for path in m.models})
+    tracked = tracked_in_history(repo, recorded)
+    new = _without(old) + _render([p for p in recorded if p not in tracked])
+    if new != old:
+        os.makedirs(os.path.dirname(file), exist_ok=True)
+        temp = f"{file}.{os.getpid()}"
+        with open(temp, "w", encoding="utf-8", errors="surrogateescape") as stream:
+            stream.write(new)
+        os.replace(temp, file)
+
+
+def remove(repo: Repo) -> None:
+    """Take the block out."""
+    file = os.path.join(repo.common, "info", "exclude")
+    old = _read(file)
+    if BEGIN in old:
+        with open(file, "w", encoding="utf-8", errors="surrogateescape") as stream:
+            stream.write(_without(old))
+
+
+def tracked_in_history(repo: Repo, paths: Iterable[str]) -> set[str]:
+    """Those of `paths` that some commit of some ref tracks.
+
+    git silently overwrites an excluded file when it checks such a commit out, so these get no line.
+    Answers are remembered: a path is looked up again only when refs have moved since.
+    """
+    wanted = set(paths)
+    if not wanted:
+        return set()
+    refs = git.run("for-each-ref", "--format=%(objectname)") + git.run(
+        "rev-parse", "-q", "--verify", "HEAD", ok=(0, 1, 128)
+    )
+    tips = sorted(set(refs.decode().split()))
+    file = os.path.join(repo.models, "tracked")
+    seen_tips, seen_paths, hits = _remembered(file)
+    unknown = wanted - seen_paths
+    new_tips = [t for t in tips if t not in seen_tips]
+    if new_tips and wanted - unknown:
+        hits |= _look(wanted - unknown, new_tips, sorted(seen_tips & _existing(seen_tips)))
+    if unknown:
+        hits |= _look(unknown, tips, [])
+    if unknown or new_tips:
+        os.makedirs(repo.models, exist_ok=True)
+        temp = f"{file}.{os.getpid()}"
+        with open(temp, "wb") as stream:
+            parts = [sorted(tips), sorted(wanted), sorted(hits & wanted)]
+            stream.write(b"\0\0".join(b"\0".join(os.fsencode(x) for x in part) for part in parts))
+        os.replace(temp, file)
+    return hits & wanted
+
+
+def _remembered(file: str) -> tuple[set[str], set[str], set[str]]:
+    try:
+        with open(file, "rb") as stream:
+            tips, paths, hits = (
+                {os.fsdecode(x) for x in part.split(b"\0") if x} for part in stream.read().split(b"\0\0")
+            )
+        return tips, paths, hits
+    except (OSError, ValueError):
+        return set(), set(), set()
+
+
+def _existing(oids: set[str]) -> set[str]:
+    answer = git.run("cat-file", "--batch-check=%(objectname)", input="\n".join(sorted(oids)).encode())
+    return {line for line in answer.decode().splitlines() if " " not in line}
+
+
+def _look(paths: set[str], tips: list[str], known: list[str]) -> set[str]:
+    """The paths among `paths` that commits reachable from `tips` and not from `known` add or change."""
+    if not tips:
+        return set()
+    specs = [f":(top,literal){p}" for p in paths] if len(paths) <= _EXACT else []
+    revs = "\n".join([*tips, *(f"^{k}" for k in known)]).encode()
+    args = ("log", "--stdin", "--format=", "--name-only", "-z", "--no-renames", "--diff-filter=AM", "-m", "--root")
+    answer = git.run(*args, "--", *specs, input=revs)
+    return {os.fsdecode(p) for p in answer.split(b"\0") if p} & paths
+
+
+def _render(paths: list[str]) -> str:
+    if not paths:
+        return ""
+    lines = ["/" + _escape(p) for p in paths] if len(paths) <= _EXACT else sorted({_group(p) for p in paths})
+    return "\n".join([BEGIN, *lines, END, ""])
+
+
+def _group(path: str) -> str:
+    folder, _, name = path.rpartition("/")
+    suffix = name[name.rindex(".") :] if "." in name[1:] else ""
+    where = f"/{_escape(folder)}/" if folder else "/"
+    return where + (f"*{_escape(suffix)}" if suffix else _escape(name))
+
+
+def _escape(path: str) -> str:
+    """`path` as a pattern that matches only itself (gitignore(5))."""
+    text = re.sub(r"([\\*?\[\]!#])", r"\\\1", path)
+    return re.sub(r" +$", lambda m: "\\ " * len(m[0]), text)
+
+
+def _read(file: str) -> str:
+    try:
+        with open(file, encoding="utf-8", errors="surrogateescape", newline="") as stream:
+            return stream.read()
+    except FileNotFoundError:
+        return ""
+
+
+def _without(text: str) -> str:
+    begin, end = text.find(BEGIN), text.find(END)
+    if not 0 <= begin < end:
+        return text if not text or text.endswith("\n") else text + "\n"
+    return text[:begin] + text[end + len(END) :].removeprefix("\n")

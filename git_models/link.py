@@ -1,0 +1,149 @@
+"""Moving bytes between files of one machine, and reaching a path without following links."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import stat
+from collections.abc import Callable
+
+from git_models.errors import ModelsError
+from git_models.hashing import BLOCK, Digests, Hasher
+
+_FICLONE = 0x40049409  # linux/fs.h: share the extents of another file (btrfs, xfs)
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def clone(source: int, target: int) -> bool:
+    """Make `target` (an empty file, by descriptor) share `source`'s extents; False where that cannot be."""
+    try:
+        fcntl.ioctl(target, _FICLONE, source)
+    except OSError:
+        return False
+    return True
+
+
+def copy(source: int, target: int) -> None:
+    """Copy all bytes by descriptor; the kernel does it where it can."""
+    if clone(source, target):
+        return
+    done = 0
+    while count := _some(source, target, done):
+        done += count
+
+
+def _some(source: int, target: int, offset: int) -> int:
+    try:
+        return os.copy_file_range(source, target, 1 << 30, offset, offset)
+    except OSError as failed:
+        if failed.errno not in (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
+            raise
+    data = os.pread(source, BLOCK, offset)
+    view = memoryview(data)
+    while view:
+        view = view[os.pwrite(target, view, offset + len(data) - len(view)) :]
+    return len(data)
+
+
+def hashed(source: int, target: int | None = None, advance: Callable[[int], None] = lambda _: None) -> Digests:
+    """The digests of `source` from its start; with `target`, what was hashed is what was copied.
+
+    Where extents can be shared the copy is made first, and the copy is what is hashed: a writer that
+    goes on writing into the source cannot make the object differ from its name.
+    """
+    if target is not None and clone(source, target):
+        source, target = target, None
+    hasher = Hasher()
+    offset = 0
+    while data := os.pread(source, BLOCK, offset):
+        offset += len(data)
+        hasher.update(data)
+        if target is not None:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(target, view) :]
+        advance(len(data))
+    return hasher.digests()
+
+
+def written_by_others(file: int) -> bool:
+    """Whether some process has the file open for writing.
+
+    A read lease is granted only where nobody has (fcntl(2), F_SETLEASE). Where leases do not exist
+    the answer is True: whoever asks then copies instead of moving.
+    """
+    try:
+        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    except (OSError, AttributeError):
+        return True
+    return False
+
+
+def open_parent(top: str, path: str, create: bool = False) -> tuple[int, str]:
+    """An open descriptor of the folder that holds `path` below `top`, and the path's last part.
+
+    Walks component by component and follows no link. Raises ModelsError where a component is a link
+    or no folder, FileNotFoundError where one is missing and `create` is false.
+    """
+    *folders, name = path.split("/")
+    at = os.open(top, _FOLDER & ~os.O_NOFOLLOW)
+    try:
+        for depth, folder in enumerate(folders):
+            if create:
+                try:
+                    os.mkdir(folder, dir_fd=at)
+                except FileExistsError:
+                    pass
+            try:
+                below = os.open(folder, _FOLDER, dir_fd=at)
+            except OSError as failed:
+                if failed.errno not in (errno.ELOOP, errno.ENOTDIR):
+                    raise
+                kind = "a link" if stat.S_ISLNK(os.stat(folder, dir_fd=at, follow_symlinks=False).st_mode) else "a file"
+                where = "/".join(folders[: depth + 1])
+                raise ModelsError(f"{path} was left alone: {where} is {kind}, not a folder") from None
+            os.close(at)
+            at = below
+    except BaseException:
+        os.close(at)
+        raise
+    return at, name
+
+
+def regular(top: str, path: str) -> os.stat_result | None:
+    """The stat of the regular file at `path`, None when there is none (or a link, or a folder).
+
+    Raises ModelsError where the way to it leads through a link.
+    """
+    try:
+        parent, name = open_parent(top, path)
+    except FileNotFoundError:
+        return None
+    try:
+        st = os.stat(name, dir_fd=parent, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+    finally:
+        os.close(parent)
+    return st if stat.S_ISREG(st.st_mode) else None
+
+
+def open_file(top: str, path: str) -> int:
+    """A descriptor for reading the regular file at `path`, reached without following links."""
+    parent, name = open_parent(top, path)
+    try:
+        file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, dir_fd=parent)
+    except OSError as failed:
+        if failed.errno == errno.ELOOP:
+            raise ModelsError(
+                f"{path} is a symbolic link; git models records the file it points to", "git models add TARGET"
+            ) from None
+        raise
+    finally:
+        os.close(parent)
+    if not stat.S_ISREG(os.fstat(file).st_mode):
+        os.close(file)
+        raise ModelsError(f"{path} is not a regular file")
+    return file

@@ -1,0 +1,91 @@
+"""One writer at a time: a lock file that survives network file systems and dead owners."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from git_models.errors import ModelsError
+
+PATIENCE = 60.0  # seconds; the longest job under the lock is an index update
+_PAUSE = 0.02
+
+
+@contextmanager
+def hold(folder: str, purpose: str, patience: float = PATIENCE) -> Iterator[None]:
+    """Hold `folder/lock` for the block; its text says who holds it: pid, host and purpose.
+
+    O_EXCL rather than flock, which does nothing on some network file systems. A lock whose owner is
+    dead (same host, no such process) is taken over. Raises ModelsError that names the owner when
+    `patience` seconds have passed.
+    """
+    os.makedirs(folder, exist_ok=True)
+    file = os.path.join(folder, "lock")
+    mine = f"{os.getpid()} {socket.gethostname()} {purpose}\n"
+    until = time.monotonic() + patience
+    while True:
+        # Written aside and linked, so that nobody ever reads a lock without its owner's name.
+        draft = f"{file}.{os.getpid()}"
+        with open(draft, "w") as stream:
+            stream.write(mine)
+        try:
+            os.link(draft, file)
+            break
+        except FileExistsError:
+            pass
+        finally:
+            os.unlink(draft)
+        owner = _owner(file)
+        if owner and not _alive(owner):
+            _break(file, owner)
+        elif time.monotonic() > until:
+            raise ModelsError(
+                f"another git models is at work ({owner.strip() or 'unknown owner'})",
+                f"rm {file}   # if that process is gone",
+            )
+        else:
+            time.sleep(_PAUSE)
+    try:
+        yield
+    finally:
+        if _owner(file) == mine:
+            os.unlink(file)
+
+
+def _owner(file: str) -> str:
+    try:
+        with open(file) as stream:
+            return stream.read()
+    except FileNotFoundError:
+        return ""
+
+
+def _alive(owner: str) -> bool:
+    pid, host, _ = (owner + "  ").split(" ", 2)
+    if host != socket.gethostname() or not pid.isdecimal():
+        return True  # cannot tell: wait for it
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _break(file: str, dead: str) -> None:
+    """Remove the lock of a dead owner, and only that one: two waiters may both have seen it."""
+    aside = f"{file}.stale.{os.getpid()}"
+    try:
+        os.rename(file, aside)
+    except FileNotFoundError:
+        return
+    if _owner(aside) != dead:
+        try:
+            os.link(aside, file)  # somebody was quicker and holds it: give it back
+        except FileExistsError:
+            pass
+    os.unlink(aside)

@@ -1,0 +1,184 @@
+"""The manifests of a repository: read from the work tree, the index and commits; written to two of them."""
+
+from __future__ import annotations
+
+import hashlib
+import marshal
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from git_models import git, index, manifest, objects
+from git_models.errors import ManifestError
+from git_models.manifest import Entry, Manifest
+from git_models.repo import Repo
+
+_FORMAT = 1  # of the remembered form; raise it when the values of `git_models.manifest` change
+_KEPT = 64  # parsed manifests
+
+
+def data(repo: Repo) -> bytes:
+    """The work tree's manifest as it is, b"" where there is none."""
+    try:
+        with open(repo.path(manifest.NAME), "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return b""
+
+
+def current(repo: Repo) -> Manifest:
+    """The work tree's manifest. Raises ManifestError."""
+    return parse(repo, data(repo))
+
+
+def synced(repo: Repo) -> Manifest:
+    """The manifest that the work tree's models were last made to match; EMPTY when there was none."""
+    try:
+        with open(synced_file(repo), "rb") as file:
+            return parse(repo, file.read())
+    except (FileNotFoundError, ManifestError):
+        return manifest.EMPTY
+
+
+def synced_file(repo: Repo) -> str:
+    """Where the copy of the last synced manifest lies; the hooks compare it with the work tree's."""
+    return os.path.join(repo.state, "synced.yaml")
+
+
+def at(repo: Repo, name: str) -> Manifest:
+    """The manifest of a commit ("HEAD", "v1.2") or of the index (""). EMPTY where there is none."""
+    return parse(repo, index.blob(f"{name}:{manifest.NAME}"))
+
+
+def parse(repo: Repo, raw: bytes) -> Manifest:
+    """`manifest.parse`, remembered by content: reading 10,000 entries as YAML costs half a second."""
+    if not raw.strip():
+        return manifest.EMPTY
+    folder = os.path.join(repo.models, "parsed")
+    file = os.path.join(folder, f"{_FORMAT}-{hashlib.sha256(raw).hexdigest()[:32]}")
+    try:
+        with open(file, "rb") as stream:
+            return manifest.thaw(marshal.loads(stream.read()))
+    except (OSError, ValueError, EOFError, TypeError, KeyError, IndexError, AttributeError):
+        pass
+    parsed = manifest.parse(raw)
+    if len(raw) > 4096:
+        _remember(folder, file, manifest.freeze(parsed))
+    return parsed
+
+
+def _remember(folder: str, file: str, frozen: Any) -> None:
+    """A cache: a failure to write it is no failure."""
+    try:
+        os.makedirs(folder, exist_ok=True)
+        temp = f"{file}.{os.getpid()}"
+        with open(temp, "wb") as stream:
+            stream.write(marshal.dumps(frozen))
+        os.replace(temp, file)
+        kept = sorted((e.stat().st_mtime_ns, e.path) for e in os.scandir(folder))
+        for _, old in kept[:-_KEPT]:
+            os.unlink(old)
+    except OSError:
+        pass
+
+
+def unmerged(repo: Repo) -> bool:
+    """Whether git holds several sides of models.yaml: a merge is not finished."""
+    return any(stage != "0" for *_, stage in index.stages([manifest.NAME]))
+
+
+def record(
+    repo: Repo,
+    models: Mapping[str, Entry | None] | None = None,
+    *,
+    remove: Mapping[str, str] | None = None,
+    remotes: Mapping[str, str | None] | None = None,
+    track: Sequence[str] | None = None,
+    moved: tuple[str, str] | None = None,
+) -> None:
+    """Change entries in the work tree's manifest and in the index's, each from what it was.
+
+    A user's unstaged edits of `models.yaml` so stay unstaged. `remove` (path -> blob) leaves the index
+    in the same step. The work tree's file comes first: killed in between, the weight is still in the
+    index and the same command does it again. Raises ManifestError before anything is changed.
+    """
+
+    def changed(raw: bytes) -> bytes:
+        if moved:
+            raw = manifest.move(raw, *moved)
+        return manifest.update(raw, models or {}, remotes=remotes or {}, track=track)
+
+    mine = data(repo)
+    in_index = index.entries([manifest.NAME]).get(manifest.NAME)
+    theirs = index.blob(in_index[1]) if in_index else b""
+    new_mine = changed(mine)
+    new_theirs = new_mine if theirs == mine else changed(theirs)
+    if new_mine != mine:
+        write(repo, new_mine)
+    staged = {manifest.NAME: index.write_blob(new_theirs)} if new_theirs != theirs else {}
+    index.edit(remove=remove, add=staged)
+
+
+def write(repo: Repo, raw: bytes) -> None:
+    """Replace the work tree's manifest in one step; its mode stays."""
+    target = repo.path(manifest.NAME)
+    temp = f"{target}.{os.getpid()}.tmp"
+    try:
+        with open(temp, "xb") as file:
+            file.write(raw)
+        try:
+            os.chmod(temp, os.stat(target).st_mode & 0o777)
+        except FileNotFoundError:
+            pass
+        objects.flush([temp])
+        os.replace(temp, target)
+    except BaseException:
+        if os.path.exists(temp):
+            os.unlink(temp)
+        raise
+
+
+def note_synced(repo: Repo, raw: bytes | None, due: bool = False) -> None:
+    """Remember which manifest the models on disk match (None: there is none); `due` asks the next hook to go on."""
+    os.makedirs(repo.state, exist_ok=True)
+    flag = os.path.join(repo.state, "due")
+    if due:
+        with open(flag, "w"):
+            pass
+    elif os.path.exists(flag):
+        os.unlink(flag)
+    file = synced_file(repo)
+    if raw is None:
+        if os.path.exists(file):
+            os.unlink(file)
+        return
+    temp = f"{file}.{os.getpid()}"
+    with open(temp, "wb") as stream:
+        stream.write(raw)
+    os.replace(temp, file)
+
+
+def everywhere(repo: Repo) -> list[Manifest]:
+    """The manifests of HEAD, index and work tree of every worktree; a broken one counts as empty."""
+    found = []
+    listing = git.run("worktree", "list", "--porcelain")
+    tops = [os.fsdecode(line[9:]) for line in listing.split(b"\n") if line.startswith(b"worktree ")]
+    for top in dict.fromkeys([repo.top, *tops]):
+        if not os.path.isdir(top):
+            continue
+        env = None if top == repo.top else git.elsewhere()
+        raws = []
+        for name in (f"HEAD:{manifest.NAME}", f":{manifest.NAME}"):
+            code, raw = git.call("cat-file", "blob", name, cwd=top, env=env, ok=(0, 1, 128))
+            raws.append(raw if code == 0 else b"")
+        try:
+            with open(os.path.join(top, manifest.NAME), "rb") as file:
+                raws.append(file.read())
+        except OSError:
+            pass
+        for raw in dict.fromkeys(raws):
+            try:
+                found.append(parse(repo, raw))
+            except ManifestError:
+                continue
+    return found

@@ -1,0 +1,268 @@
+"""The store: a folder of objects, each a plain file named by its SHA-256.
+
+Layout below `<common git dir>/models/`: `objects/ab/cdef…`, `tmp/` (drafts, on the same file system),
+`incomplete/` (downloads that can be resumed), `lost/` (objects that failed their hash), `stat` (which
+object had which stat when it was last verified) and `held/` (what a remote was seen to hold).
+
+Nothing is ever written into an object: it arrives by rename, whole, and leaves by rename or unlink.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
+from typing import NamedTuple
+
+from git_models import link, statcache
+from git_models.errors import ModelsError
+from git_models.hashing import BLOCK, Digests, Hasher
+
+_FEW = 8  # up to here an fsync each, beyond it one sync for all (1,000 files: 100 ms instead of 650)
+
+
+class Draft(NamedTuple):
+    """Bytes that lie in `tmp/`, hashed and not yet an object."""
+
+    file: str
+    digests: Digests
+
+
+def path(models: str, oid: str) -> str:
+    """Where the object lies, or would."""
+    return os.path.join(models, "objects", oid[:2], oid[2:])
+
+
+def has(models: str, oid: str) -> bool:
+    """Whether the store holds the object."""
+    return os.path.exists(path(models, oid))
+
+
+def oids(models: str) -> Iterator[str]:
+    """All objects of the store."""
+    root = os.path.join(models, "objects")
+    for folder in sorted(os.listdir(root)) if os.path.isdir(root) else ():
+        for name in sorted(os.listdir(os.path.join(root, folder))):
+            yield folder + name
+
+
+def temp(models: str) -> str:
+    """A fresh name in `tmp/`, which exists afterwards."""
+    return os.path.join(_drafts(os.path.join(models, "tmp")), f"{os.getpid()}-{time.monotonic_ns()}")
+
+
+@cache
+def _drafts(folder: str) -> str:
+    """Make the folder, and remove what dead processes left in it."""
+    os.makedirs(folder, exist_ok=True)
+    for name in os.listdir(folder):
+        pid = name.partition("-")[0]
+        if pid.isdecimal() and int(pid) != os.getpid() and not os.path.exists(f"/proc/{pid}"):
+            _remove_old(os.path.join(folder, name))
+    return folder
+
+
+def _remove_old(file: str) -> None:
+    # An hour: the process may live on another machine that shares the folder, or /proc may be missing.
+    try:
+        if time.time() - os.stat(file).st_mtime > 3600:
+            os.unlink(file)
+    except FileNotFoundError:
+        pass
+
+
+def draft_file(models: str, source: int, advance: Callable[[int], None] = lambda _: None) -> Draft:
+    """Copy an open file into `tmp/`, hashing on the way. The caller seals or discards it."""
+    file = temp(models)
+    target = os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    try:
+        digests = link.hashed(source, target, advance)
+    except BaseException:
+        os.unlink(file)
+        raise
+    finally:
+        os.close(target)
+    return Draft(file, digests)
+
+
+def draft_bytes(models: str, chunks: Iterable[bytes]) -> Draft:
+    """Write bytes that come in pieces into `tmp/`, hashing on the way."""
+    file, hasher = temp(models), Hasher()
+    try:
+        with open(file, "xb", buffering=0) as target:
+            for chunk in chunks:
+                hasher.update(chunk)
+                view = memoryview(chunk)
+                while view:
+                    view = view[target.write(view) :]
+    except BaseException:
+        hasher.close()
+        os.unlink(file)
+        raise
+    return Draft(file, hasher.digests())
+
+
+def discard(draft: Draft) -> None:
+    """Forget a draft that was not sealed."""
+    try:
+        os.unlink(draft.file)
+    except FileNotFoundError:
+        pass
+
+
+def seal(models: str, drafts: Sequence[Draft]) -> None:
+    """Make objects of drafts: first all bytes reach the disk, then each gets its name."""
+    flush([d.file for d in drafts])
+    for draft in drafts:
+        take(models, draft.file, draft.digests.sha256)
+
+
+def flush(files: Sequence[str]) -> None:
+    """Bring the bytes of `files` to the disk."""
+    if len(files) > _FEW:
+        os.sync()
+        return
+    for file in files:
+        fd = os.open(file, os.O_RDONLY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+
+def take(models: str, file: str, oid: str, parent: int | None = None, was: os.stat_result | None = None) -> None:
+    """Rename a verified, flushed file of the same file system into the store.
+
+    `was` is the stat that the verification rests on (default: the file is ours alone). If the file
+    was written to since, the object is not noted as verified: its next use hashes it, and finds out.
+    """
+    target = path(models, oid)
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    os.rename(file, target, src_dir_fd=parent)
+    now = time.time_ns()
+    st = os.stat(target)
+    if was is None or (was.st_size, was.st_mtime_ns, was.st_ino) == (st.st_size, st.st_mtime_ns, st.st_ino):
+        _verified(models, {oid: statcache.record(oid, "", st, now)})
+
+
+def _verified(models: str, records: dict[str, statcache.Record]) -> None:
+    """Append to the log of verified objects: an append is atomic between processes, a rewrite is not."""
+    lines = "".join(f"{oid} {r[2]} {r[3]} {r[4]} {r[5]} {r[6]}\n" for oid, r in records.items())
+    with open(os.path.join(models, "stat"), "a", encoding="ascii") as file:
+        file.write(lines)
+
+
+def _known(models: str) -> dict[str, statcache.Record]:
+    known: dict[str, statcache.Record] = {}
+    try:
+        with open(os.path.join(models, "stat"), encoding="ascii", errors="replace") as file:
+            for line in file:
+                fields = line.split()
+                if len(fields) == 6 and all(f.isdecimal() for f in fields[1:]):
+                    size, mtime, ctime, inode, at = map(int, fields[1:])
+                    known[fields[0]] = (fields[0], "", size, mtime, ctime, inode, at)
+    except FileNotFoundError:
+        pass
+    return known
+
+
+def checked(models: str, wanted: Sequence[str], full: bool = False) -> tuple[list[str], list[str]]:
+    """Of the objects that are here: (good, bad), hashing those whose stat is not known.
+
+    A bad one is moved to `lost/`: its name promises bytes that it does not hold, and they may still
+    be worth something to somebody.
+    """
+    known = {} if full else _known(models)
+    good, bad, fresh = [], [], {}
+    for oid in wanted:
+        at = time.time_ns()
+        try:
+            file = os.open(path(models, oid), os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue
+        try:
+            st = os.fstat(file)
+            if oid not in known or not statcache.trusted(known[oid], st):
+                if link.hashed(file).sha256 != oid:
+                    lose(models, oid)
+                    bad.append(oid)
+                    continue
+                fresh[oid] = statcache.record(oid, "", st, at)
+        finally:
+            os.close(file)
+        good.append(oid)
+    if fresh:
+        _verified(models, fresh)
+    return good, bad
+
+
+def lose(models: str, oid: str) -> str:
+    """Move an object that failed its hash to `lost/`; returns where it lies now."""
+    folder = os.path.join(models, "lost")
+    os.makedirs(folder, exist_ok=True)
+    target = os.path.join(folder, f"{oid}.{time.time_ns()}")
+    os.rename(path(models, oid), target)
+    return target
+
+
+def _held_file(models: str, url: str) -> str:
+    return os.path.join(models, "held", hashlib.sha256(url.encode("utf-8", "surrogateescape")).hexdigest()[:16])
+
+
+def held(models: str, url: str) -> set[str]:
+    """The objects that the remote at `url` was seen to hold, size and hash verified."""
+    try:
+        with open(_held_file(models, url), encoding="ascii") as file:
+            return {line.rstrip("\n") for line in file if len(line) == 65}
+    except FileNotFoundError:
+        return set()
+
+
+def held_anywhere(models: str) -> set[str]:
+    """The objects that some remote was seen to hold."""
+    found: set[str] = set()
+    folder = os.path.join(models, "held")
+    for name in os.listdir(folder) if os.path.isdir(folder) else ():
+        with open(os.path.join(folder, name), encoding="ascii") as file:
+            found |= {line.rstrip("\n") for line in file if len(line) == 65}
+    return found
+
+
+def note_held(models: str, url: str, seen: Iterable[str]) -> None:
+    """Remember that the remote holds these objects."""
+    new = set(seen) - held(models, url)
+    if new:
+        file = _held_file(models, url)
+        os.makedirs(os.path.dirname(file), exist_ok=True)
+        with open(file, "a", encoding="ascii") as stream:
+            stream.write("".join(f"{oid}\n" for oid in sorted(new)))
+
+
+def forget_held(models: str, url: str, gone: Iterable[str]) -> None:
+    """The remote turned out not to hold these."""
+    file = _held_file(models, url)
+    rest = held(models, url) - set(gone)
+    if os.path.exists(file):
+        with open(file + ".new", "w", encoding="ascii") as stream:
+            stream.write("".join(f"{oid}\n" for oid in sorted(rest)))
+        os.replace(file + ".new", file)
+
+
+def blocks(file: int) -> Iterator[bytes]:
+    """The bytes of an open file from where it stands."""
+    while data := os.read(file, BLOCK):
+        yield data
+
+
+def need_space(folder: str, count: int, what: str) -> None:
+    """Raise ModelsError when `count` more bytes do not fit into the file system of `folder`."""
+    room = os.statvfs(folder)
+    free = room.f_bavail * room.f_frsize
+    if count > free:
+        from git_models.output import size
+
+        raise ModelsError(
+            f"no room on the disk for {what}: {size(count)} needed, {size(free)} free in {folder}", "git models prune"
+        )

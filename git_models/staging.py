@@ -1,0 +1,278 @@
+"""From the work tree or the index into the store and the manifest."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from git_models import excludes, index, link, manifest, manifests, objects, paths, patterns, statcache
+from git_models.errors import ModelsError
+from git_models.hashing import Digests, Hasher
+from git_models.manifest import Entry, Manifest
+from git_models.repo import Repo
+
+HEAD_BYTES = 8192  # what is looked at to tell a weight from text, a page or a pointer
+
+Advance = Callable[[int], None]
+
+
+class Kept(NamedTuple):
+    """A file whose bytes are in the store now."""
+
+    path: str
+    digests: Digests
+    record: statcache.Record | None  # of the work tree's file; None where the index alone had these bytes
+
+
+def track_patterns(repo: Repo, known: Manifest) -> tuple[str, ...]:
+    """What counts as a weight here: the defaults, then the manifest's globs, then this clone's."""
+    return (*patterns.DEFAULT_TRACK, *known.track, *repo.config.track)
+
+
+def not_a_weight(head: bytes, size: int) -> str:
+    """Why a file with this beginning cannot be a model, "" if it can."""
+    if size == 0:
+        return "it is empty"
+    if patterns.lfs_pointer(head):
+        return "it is a Git LFS pointer, not the model (git lfs pull brings the model)"
+    return "it is text" if patterns.looks_like_text(head) else ""
+
+
+def find_weights(repo: Repo, path: str, globs: Sequence[str]) -> list[str]:
+    """The weight files below a folder, ignored ones too; links and other repositories are not entered."""
+    found = []
+    for folder, names, files in os.walk(repo.path(path) if path != "." else repo.top):
+        names[:] = sorted(n for n in names if n != ".git" and not os.path.lexists(os.path.join(folder, n, ".git")))
+        for name in sorted(files):
+            full = os.path.join(folder, name)
+            relative = full[len(repo.top) + 1 :]
+            if patterns.matches(globs, relative) and os.path.isfile(full) and not os.path.islink(full):
+                with open(full, "rb") as file:
+                    if not not_a_weight(file.read(HEAD_BYTES), os.path.getsize(full)):
+                        found.append(relative)
+    return found
+
+
+def keep_file(repo: Repo, path: str, advance: Advance = lambda _: None) -> tuple[objects.Draft, statcache.Record]:
+    """Copy a file of the work tree into a draft. Raises ModelsError for what is no model.
+
+    A writer may be at work on it: a copy that the file's stat says is torn is made again, up to three
+    times; the draft in any case holds exactly the bytes that its digests name.
+    """
+    paths.check(path)
+    file = link.open_file(repo.top, path)
+    try:
+        st = os.fstat(file)
+        reason = not_a_weight(os.pread(file, HEAD_BYTES, 0), st.st_size)
+        if reason:
+            raise ModelsError(f"{path} was not added: {reason}")
+        objects.need_space(repo.common, st.st_size, path)
+        for _ in range(3):
+            at = time.time_ns()
+            draft = objects.draft_file(repo.models, file, advance)
+            after = os.fstat(file)
+            if (after.st_size, after.st_mtime_ns) == (st.st_size, st.st_mtime_ns) and draft.digests.size == st.st_size:
+                return draft, statcache.record(draft.digests.sha256, draft.digests.md5, after, at)
+            objects.discard(draft)
+            st = after
+    finally:
+        os.close(file)
+    raise ModelsError(
+        f"{path} is being written to by another program", f"git models add {path}   # when it is finished"
+    )
+
+
+def keep_blob(repo: Repo, oid: str, size: int) -> objects.Draft:
+    """Copy a blob of git's object database into a draft."""
+    os.makedirs(repo.models, exist_ok=True)
+    objects.need_space(repo.common, size, "the staged file")
+    return objects.draft_bytes(repo.models, index.stream(oid))
+
+
+def make_entry(repo: Repo, known: Manifest, path: str, digests: Digests, file: str, fields: Mapping[str, Any]) -> Entry:
+    """The entry for these bytes at this path; what a person wrote about the model stays.
+
+    `file` holds the bytes (read once more only when they go up in parts).
+    """
+    old = known.models.get(path)
+    twin = next((e for e in known.models.values() if e.sha256 == digests.sha256 and e.asset), None)
+    asset = twin.asset if twin else manifest.asset_name(path, digests.sha256)
+    parts = twin.parts if twin else _parts(file, digests.size, repo.config.part_size, asset)
+    entry = Entry(path=path, md5=digests.md5, sha256=digests.sha256, size=digests.size, asset=asset, parts=parts)
+    if old is not None:
+        # Links lead to the bytes that were here before.
+        urls = old.urls if old.sha256 == digests.sha256 or (not old.sha256 and old.md5 == digests.md5) else ()
+        entry = old._replace(
+            md5=digests.md5, sha256=digests.sha256, size=digests.size, asset=asset, parts=parts, urls=urls
+        )
+    return entry._replace(**fields) if fields else entry
+
+
+def _parts(file: str, size: int, limit: int, asset: str) -> tuple[manifest.Part, ...]:
+    """The parts in which a file over `limit` bytes goes up, each with its own digests."""
+    if size <= limit:
+        return ()
+    count = -(-size // limit)
+    width = max(2, len(str(count)))
+    found = []
+    with open(file, "rb", buffering=0) as stream:
+        for number in range(1, count + 1):
+            hasher, left = Hasher(), min(limit, size - stream.tell())
+            while left:
+                data = stream.read(min(1 << 20, left))
+                hasher.update(data)
+                left -= len(data)
+            digests = hasher.digests()
+            name = f"{asset}.part-{number:0{width}}-of-{count:0{width}}"
+            found.append(manifest.Part(name, digests.size, digests.sha256, digests.md5))
+    return tuple(found)
+
+
+class Added(NamedTuple):
+    """What an `add` did, by path."""
+
+    new: tuple[str, ...]
+    changed: tuple[str, ...]
+    moved: tuple[tuple[str, str], ...]
+    unchanged: tuple[str, ...]
+    size: int  # bytes that went into the store
+
+
+def keep_files(repo: Repo, wanted: Sequence[str], advance: Advance) -> list[Kept]:
+    """Bring files of the work tree into the store, all or none."""
+    drafts, kept = [], []
+    try:
+        for path in wanted:
+            draft, record = keep_file(repo, path, advance)
+            drafts.append(draft)
+            kept.append(Kept(path, draft.digests, record))
+        objects.seal(repo.models, drafts)
+    except BaseException:
+        for draft in drafts:
+            objects.discard(draft)
+        raise
+    return kept
+
+
+def add(repo: Repo, wanted: Sequence[str], fields: Mapping[str, Any], advance: Advance) -> Added:
+    """Record files of the work tree: store, manifest, index, exclude block, stat cache, in this order.
+
+    Killed in between, the bytes are in the store or the file is untouched, and the same call
+    finishes the job. Raises ModelsError, with nothing recorded, when one of them cannot be.
+    """
+    known = manifests.current(repo)
+    cache = statcache.load(stat_file(repo))
+    fresh, unchanged = [], []
+    tracked = index.entries(wanted) if len(wanted) <= 1000 else index.entries()
+    for path in wanted:
+        st = link.regular(repo.top, path)
+        entry = known.models.get(path)
+        known_bytes = cache.get(path)
+        settled = path not in tracked and not fields
+        if (
+            settled
+            and st
+            and entry
+            and known_bytes
+            and known_bytes[0] == entry.sha256
+            and statcache.trusted(known_bytes, st)
+        ):
+            unchanged.append(path)
+        else:
+            fresh.append(path)
+    _refuse_submodules(fresh)
+    kept = keep_files(repo, fresh, advance)
+    remove = {p: tracked[p][1] for p in fresh if p in tracked}
+    done = register(repo, known, kept, fields, remove=remove, cache=cache)
+    return done._replace(unchanged=(*unchanged, *done.unchanged))
+
+
+def register(
+    repo: Repo,
+    known: Manifest,
+    kept: Sequence[Kept],
+    fields: Mapping[str, Any],
+    *,
+    remove: Mapping[str, str],
+    cache: dict[str, statcache.Record] | None = None,
+) -> Added:
+    """Write entries for bytes that the store holds now, and take `remove` (path -> blob) out of the index."""
+    cache = statcache.load(stat_file(repo)) if cache is None else cache
+    new: list[str] = []
+    changed: list[str] = []
+    unchanged, moved = [], []
+    changes: dict[str, Entry | None] = {}
+    for item in kept:
+        old = known.models.get(item.path)
+        source = _moved_from(repo, known, item, changes) if old is None else None
+        if source is not None:
+            changes[source.path] = None
+            changes[item.path] = source._replace(path=item.path, **fields)
+            moved.append((source.path, item.path))
+            continue
+        file = objects.path(repo.models, item.digests.sha256)
+        entry = make_entry(repo, known, item.path, item.digests, file, fields)
+        if entry == old:
+            unchanged.append(item.path)
+        else:
+            (changed if old else new).append(item.path)
+            changes[item.path] = entry
+    manifests.record(repo, changes, remove=remove)
+    excludes.rebuild(repo)
+    for item in kept:
+        if item.record is not None:
+            cache[item.path] = item.record
+        else:
+            cache.pop(item.path, None)
+    for old_path, _ in moved:
+        cache.pop(old_path, None)
+    statcache.save(stat_file(repo), cache)
+    _agree(repo)
+    total = sum(item.digests.size for item in kept)
+    return Added(tuple(new), tuple(changed), tuple(moved), tuple(unchanged), total)
+
+
+def _agree(repo: Repo) -> None:
+    """What was just recorded is on disk: the hooks need not sync for it."""
+    manifests.note_synced(repo, manifests.data(repo), due=os.path.exists(os.path.join(repo.state, "due")))
+
+
+def _moved_from(repo: Repo, known: Manifest, item: Kept, changes: Mapping[str, Entry | None]) -> Entry | None:
+    """The entry whose file was renamed to this path: same bytes, and no file at the old path any more."""
+    for entry in known.models.values():
+        same = entry.sha256 == item.digests.sha256 and entry.path not in changes and entry.path != item.path
+        if same and not os.path.lexists(repo.path(entry.path)):
+            return entry
+    return None
+
+
+def _refuse_submodules(wanted: Iterable[str]) -> None:
+    """Raise ModelsError for a path inside a submodule: its weights belong to its own manifest."""
+    folders = {p[:i] for p in wanted for i, c in enumerate(p) if c == "/"}
+    if not folders:
+        return
+    for path, (mode, _) in index.entries(sorted(folders) if len(folders) < 500 else ()).items():
+        if mode == "160000" and path in folders:
+            raise ModelsError(
+                f"{path} is a submodule; its models belong to its own models.yaml", f"cd {path} && git models add …"
+            )
+
+
+def stat_file(repo: Repo) -> str:
+    """The stat cache of this worktree."""
+    return os.path.join(repo.state, "stat")
+
+
+def modified(repo: Repo, known: Manifest, cache: Mapping[str, statcache.Record]) -> list[str]:
+    """Recorded models whose file may have other bytes than the entry says (by stat alone)."""
+    found = []
+    for path, entry in known.models.items():
+        try:
+            st = os.lstat(repo.path(path))
+        except OSError:
+            continue
+        if path not in cache or cache[path][0] != entry.sha256 or not statcache.trusted(cache[path], st):
+            found.append(path)
+    return found

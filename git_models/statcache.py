@@ -1,0 +1,65 @@
+"""Which file had which bytes when we last looked, so that nothing is hashed twice.
+
+A record is believed only when size, mtime, ctime and inode are as they were, and when the file was
+not written in the instant it was looked at (git's "racy" rule). Also a script: the hook runs this
+file with `python -I -S` to ask whether any model changed, so nothing but os, sys and marshal is
+imported.
+"""
+
+import marshal
+import os
+import sys
+
+# Linux stamps files with a clock that ticks every 1 to 10 ms; a write within the same tick as our
+# look leaves the stamp as it was.
+_TICK = 20_000_000  # ns
+
+# oid, md5, size, mtime_ns, ctime_ns, inode, time of the look in ns
+Record = tuple[str, str, int, int, int, int, int]
+
+
+def record(oid: str, md5: str, st: os.stat_result, at: int) -> Record:
+    """What to remember of a file whose bytes were hashed; `at` is a time (ns) before the hashing began."""
+    return (oid, md5, st.st_size, st.st_mtime_ns, st.st_ctime_ns, st.st_ino, at)
+
+
+def trusted(known: Record, st: os.stat_result) -> bool:
+    """Whether a file with this stat still has the bytes of the record."""
+    _oid, _md5, size, mtime, ctime, inode, at = known
+    same = (size, mtime, ctime, inode) == (st.st_size, st.st_mtime_ns, st.st_ctime_ns, st.st_ino)
+    return same and mtime + _TICK < at
+
+
+def load(file: str) -> dict[str, Record]:
+    """The records by path; {} when there are none or the file is of another Python."""
+    try:
+        with open(file, "rb") as stream:
+            data = marshal.loads(stream.read())
+    except (OSError, ValueError, EOFError, TypeError):
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+def save(file: str, records: dict[str, Record]) -> None:
+    """Replace the records. A cache: the last of several writers wins, and nothing is lost by that."""
+    os.makedirs(os.path.dirname(file), exist_ok=True)
+    temp = f"{file}.{os.getpid()}"
+    with open(temp, "wb") as stream:
+        stream.write(marshal.dumps(records))
+    os.replace(temp, file)
+
+
+def changed(file: str, top: str) -> bool:
+    """Whether any recorded file that is there may have other bytes than recorded."""
+    for path, known in load(file).items():
+        try:
+            st = os.lstat(os.path.join(top, path))
+        except OSError:
+            continue
+        if not trusted(known, st):
+            return True
+    return False
+
+
+if __name__ == "__main__":
+    sys.exit(changed(sys.argv[1], sys.argv[2]))

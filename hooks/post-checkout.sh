@@ -1,0 +1,3 @@
+
+if ! replaying && due; then start "$@"; fi
+exit 0

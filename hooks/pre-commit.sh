@@ -1,0 +1,49 @@
+
+# What may be a weight: the default globs and the manifest's, then this clone's own.
+set --
+while IFS= read -r glob; do
+	set -- "$@" "$glob"
+done <<END
+$(cat "$state/pathspecs" 2>/dev/null)
+END
+[ -n "$1" ] || start
+
+# A staged file from `floor` bytes on is looked at: half of what GitHub (or models.limit) refuses.
+floor=50000000
+while read -r key value; do
+	case $key in
+	models.limit) floor=$(($(git config --type=int models.limit 2>/dev/null || echo 0) / 2)) ;;
+	models.track)
+		case $value in
+		!*) ;;
+		*/*) set -- "$@" ":(glob,icase)$value" ;;
+		*) set -- "$@" ":(glob,icase)**/$value" ;;
+		esac
+		;;
+	esac
+done <<END
+$(git config --get-regexp '^models\.(track|limit)$')
+END
+
+# A commit that replaces HEAD may keep a weight of HEAD's.
+against=HEAD
+if grep -qz -e '--amend' "/proc/$PPID/cmdline" 2>/dev/null; then
+	against=HEAD^
+fi
+git rev-parse -q --verify "$against" >/dev/null || start
+git diff-index --cached --quiet --no-renames --diff-filter=d "$against" -- "$@" || start
+git diff-index --cached --no-renames --diff-filter=d --no-abbrev "$against" |
+	cut -d ' ' -f 4 | git cat-file --batch-check='%(objectsize)' | {
+	while read -r size _; do
+		case $size in
+		*[!0-9]*) ;; # a submodule
+		*) [ "$size" -lt "$floor" ] || exit 1 ;;
+		esac
+	done
+} || start
+
+# A recorded model that changed on disk.
+if [ -e "$state/stat" ] && [ -x "$python" ]; then
+	"$python" -I -S "$package/statcache.py" "$state/stat" . || start
+fi
+exit 0
