@@ -8,8 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers import seal
+import git_models
+from tests.helpers import ROOT, seal
 from tests.helpers.sandbox import Sandbox
+
+# git_models.hooks is the folder hooks/ of the checkout; an installed package has it inside.
+git_models.__path__.append(str(ROOT))
 
 
 @pytest.fixture(scope="session")

@@ -57,10 +57,13 @@ def test_loopback_works() -> None:
 
 def test_git_models_is_this_checkout_even_in_isolated_mode(bin_folder: Path) -> None:
     assert shutil.which("git-models") == str(bin_folder / "git-models")
-    code = "import git_models, pygit2, requests, yaml, rich; print(git_models.__file__)"
+    code = (
+        "import git_models.hooks, pygit2, requests, yaml, rich; print(git_models.__file__, git_models.hooks.__file__)"
+    )
     asked = [str(bin_folder / "python"), "-I", "-c", code]
     done = subprocess.run(asked, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == str(ROOT / "git_models/__init__.py")
+    files = [Path(name).resolve() for name in done.stdout.split()]
+    assert files == [ROOT / "git_models/__init__.py", ROOT / "hooks/__init__.py"]
 
 
 def test_a_story_can_be_told_in_git_and_files(repo: Sandbox) -> None:

@@ -41,15 +41,20 @@ class NetworkRefused(Exception):
 
 
 def install(folder: Path) -> Path:
-    """A `git-models` that runs this checkout, as `pip install -e .` would make it; returns its bin folder.
+    """A `git-models` that runs this checkout, in the shape that `pip install .` gives it; returns its bin folder.
 
     It is a virtual environment of its own, because hooks start its interpreter with `-I`, which
-    ignores PYTHONPATH: a path file names the checkout and the packages that pytest itself runs with.
+    ignores PYTHONPATH. Links put the package together (`hooks/` lies beside it in the checkout), and
+    a path file names the libraries that pytest itself runs with.
     """
     venv.EnvBuilder(symlinks=True, with_pip=False).create(folder)
     (site,) = folder.glob("lib/python3*/site-packages")
-    packages = dict.fromkeys((str(ROOT), sysconfig.get_path("purelib"), sysconfig.get_path("platlib")))
-    (site / "checkout.pth").write_text("\n".join(packages) + "\n")
+    libraries = dict.fromkeys((sysconfig.get_path("purelib"), sysconfig.get_path("platlib")))
+    (site / "libraries.pth").write_text("\n".join(libraries) + "\n")
+    package = site / "git_models"
+    package.mkdir()
+    for item in (*(ROOT / "git_models").iterdir(), ROOT / "hooks"):
+        (package / item.name).symlink_to(item)
     command = folder / "bin" / "git-models"
     command.write_text(f"#!/bin/sh\nexec '{folder}/bin/python' -I -m git_models \"$@\"\n")
     command.chmod(0o755)
