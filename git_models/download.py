@@ -6,14 +6,15 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from git_models import patterns
+from git_models import remotes as remotes_
 from git_models.errors import ModelsError, NotAModel, NotThere, Offline, RemoteError, StartOver, Transient
 from git_models.output import size as shown
 from git_models.partfile import Cut, PartFile, disk, sweep
-from git_models.remotes.base import Advance, Body, Remote, Source
+from git_models.remotes.base import Advance, Body, Options, Remote, Source
 from git_models.workers import Crew, Item, Outcome, Pace, Stopped, Wait, each
 
 RESTARTS = 3
@@ -53,7 +54,7 @@ def download(
     land: Callable[[Item, str], None],
     jobs: int = 4,
     advance: Advance = lambda _: None,
-    wait: Wait = lambda _why, _seconds: None,
+    wait: Wait = lambda _seconds, _why: None,
     patience: float = 30.0,
     links: Source | None = None,
     pace: Pace | None = None,
@@ -61,10 +62,12 @@ def download(
     """Fetch items into `folder` and hand each verified file to `land`, which moves it away.
 
     Remotes are tried in order for each item, then its `urls` through `links`. Items with the same
-    hash are fetched and landed once. `land` is called in the caller's thread, one file at a time,
-    with the item completed (both hashes and the size); the file is not yet synced.
-    What breaks off stays in `folder` for the next call. Raises ModelsError when the disk cannot
-    take it all; what is wrong with one item is in the outcome.
+    hash are fetched and landed once. `land` is called in the caller's thread, one file at a time; it
+    moves the file away or notes where it is to do so later, and syncs it. `wait` is told (seconds
+    still, reason) once a second while a service makes us wait.
+
+    What breaks off stays in `folder` for the next call. Raises ModelsError when the disk cannot take
+    it all; what is wrong with one item is in the outcome.
     """
     alike: dict[str, list[Item]] = {}
     for item in sorted(dict.fromkeys(items), key=lambda item: -item.size):
@@ -76,6 +79,9 @@ def download(
         os.makedirs(folder, exist_ok=True)
         sweep(folder)
     _room(first, folder)
+    if links is None and any(item.urls for item in first):
+        # They stand in the manifest, which a stranger may have written.
+        links = remotes_.links(Options(from_manifest=True, patience=patience))
     crew = Crew(pace or Pace(), patience, wait)
     batch = _Batch(crew, folder, tuple(remotes), links, jobs, advance, alone=len(first) == 1)
     done: list[Item] = []
@@ -85,10 +91,8 @@ def download(
         try:
             if isinstance(result, ModelsError):
                 raise result
-            with result:
-                is_ = result.digests()
-                land(replace(item, md5=is_.md5, sha256=is_.sha256, size=is_.size), result.path)
-                result.landed()
+            land(item, result.path)
+            result.close(landed=True)
         except ModelsError as error:
             failed += ((one, error) for one in group)
         else:

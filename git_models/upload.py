@@ -17,9 +17,18 @@ ENDS = 64 << 10
 """Bytes compared at each end of an asset where the service tells no digest."""
 
 
-def missing(items: Sequence[Item], remote: Remote) -> list[Item]:
+def missing(
+    items: Sequence[Item],
+    remote: Remote,
+    *,
+    wait: Wait = lambda _seconds, _why: None,
+    pace: Pace | None = None,
+) -> list[Item]:
     """Those that the remote does not hold completely, in their order. Raises RemoteError."""
-    held = remote.has([asset for item in items for asset in item.assets]) if items else {}
+    if not items:
+        return []
+    names = [asset for item in items for asset in item.assets]
+    held = Crew(pace or Pace(), 30.0, wait).keep_trying(lambda: remote.has(names))
     return [item for item in items if any(_fault(held.get(up.asset), up) for up in _uploads(item, ""))]
 
 
@@ -30,7 +39,7 @@ def upload(
     *,
     jobs: int = 4,
     advance: Advance = lambda _: None,
-    wait: Wait = lambda _why, _seconds: None,
+    wait: Wait = lambda _seconds, _why: None,
     pace: Pace | None = None,
 ) -> Outcome:
     """Send what the remote lacks and verify it there.

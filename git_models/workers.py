@@ -73,8 +73,8 @@ class Pace:
     jitter: Callable[[], float] = random.random
 
 
-Wait = Callable[[str, float], None]
-"""Told about once a second what is waited for and how many seconds remain."""
+Wait = Callable[[float, str], None]
+"""Told about once a second how many seconds remain and what is waited for."""
 
 
 @dataclass
@@ -100,7 +100,7 @@ class Crew:
         while (rest := until - self.pace.clock()) > 0:
             self.check()
             if seconds >= 2:
-                self.wait(why, rest)
+                self.wait(rest, why)
             step = min(rest, 1.0)
             if self.pace.sleep:
                 self.pace.sleep(step)

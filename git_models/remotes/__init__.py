@@ -8,6 +8,8 @@ from importlib import import_module
 from git_models.errors import UsageError
 from git_models.remotes.base import Options, Remote, Source
 
+__all__ = ["SCHEMES", "Options", "Remote", "Source", "from_git_remote", "links", "normalise", "open", "same_store"]
+
 SCHEMES = {
     "file": "git_models.remotes.file",
     "github": "git_models.remotes.github",
@@ -46,6 +48,16 @@ def from_git_remote(url: str, hosts: Collection[str] = ()) -> str | None:
     from git_models.remotes import github_urls
 
     return github_urls.from_git_remote(url, hosts)
+
+
+def same_store(url: str, others: Collection[str]) -> bool:
+    """Whether a URL names the releases of one of the repositories that `others` name."""
+    from git_models.remotes import github_urls
+
+    try:
+        return github_urls.parse(url).repository in {github_urls.parse(other).repository for other in others}
+    except UsageError:
+        return False
 
 
 def _module(url: str):  # type: ignore[no-untyped-def]

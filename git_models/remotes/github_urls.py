@@ -65,6 +65,11 @@ class Place(NamedTuple):
         release = "" if self.store == STORE else f"?release={quote(self.store, safe='')}"
         return f"{scheme}://{host}{self.owner}/{self.repo}{release}"
 
+    @property
+    def repository(self) -> tuple[str, str, str]:
+        """What tells two repositories apart; GitHub does not care for upper and lower case."""
+        return self.host, self.owner.lower(), self.repo.lower()
+
     def store_of(self, number: int) -> str:
         """The tag of the first, second, … store release."""
         return self.store if number == 1 else f"{self.store}-{number}"

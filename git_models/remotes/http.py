@@ -69,16 +69,12 @@ class Client:
             raise RemoteError(f"{urls.redact(url)}: only http and https are asked")
         if not hasattr(self._local, "session"):
             self._local.session = sessions.new(self._options.from_manifest)
-        settings = _settings(
-            f"{parts.scheme}://{parts.host}{f':{parts.port}' if parts.port else ''}/", self._options.top
-        )
+        way = settings(f"{parts.scheme}://{parts.host}{f':{parts.port}' if parts.port else ''}/", self._options.top)
         # Identity: the bytes are hashed and counted as they come.
         all_headers = {"User-Agent": f"git-models/{__version__}", "Accept-Encoding": "identity", **(headers or {})}
         connect = max(self._options.patience, SILENCE) if data is not None else self._options.patience
         timeout = (connect, PROCESSING if long else SILENCE)
-        return sessions.send(
-            self._local.session, method, url, all_headers, data, settings.proxies, settings.verify, timeout
-        )
+        return sessions.send(self._local.session, method, url, all_headers, data, way.proxies, way.verify, timeout)
 
     def follow(
         self, url: str, headers: Mapping[str, str] | None = None, token: str | None = None
@@ -290,7 +286,7 @@ class Stream:
 
 
 @cache
-def _settings(base: str, top: str | None) -> Settings:
+def settings(base: str, top: str | None) -> Settings:
     """Proxy and CA for an origin: git's own settings win over the environment, as they do in git."""
     from git_models.remotes import sessions
 
