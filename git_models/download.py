@@ -6,13 +6,15 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
+from git_models import patterns
+from git_models import remotes as remotes_
 from git_models.errors import ModelsError, NotAModel, NotThere, Offline, RemoteError, StartOver, Transient
 from git_models.output import size as shown
 from git_models.partfile import Cut, PartFile, disk, sweep
-from git_models.remotes.base import Advance, Remote
+from git_models.remotes.base import Advance, Body, Options, Remote, Source
 from git_models.workers import Crew, Item, Outcome, Pace, Stopped, Wait, each
 
 RESTARTS = 3
@@ -52,18 +54,20 @@ def download(
     land: Callable[[Item, str], None],
     jobs: int = 4,
     advance: Advance = lambda _: None,
-    wait: Wait = lambda _why, _seconds: None,
+    wait: Wait = lambda _seconds, _why: None,
     patience: float = 30.0,
-    links: Remote | None = None,
+    links: Source | None = None,
     pace: Pace | None = None,
 ) -> Outcome:
     """Fetch items into `folder` and hand each verified file to `land`, which moves it away.
 
     Remotes are tried in order for each item, then its `urls` through `links`. Items with the same
-    hash are fetched and landed once. `land` is called in the caller's thread, one file at a time,
-    with the item completed (both hashes and the size); the file is not yet synced.
-    What breaks off stays in `folder` for the next call. Raises ModelsError when the disk cannot
-    take it all; what is wrong with one item is in the outcome.
+    hash are fetched and landed once. `land` is called in the caller's thread, one file at a time; it
+    moves the file away or notes where it is to do so later, and syncs it. `wait` is told (seconds
+    still, reason) once a second while a service makes us wait.
+
+    What breaks off stays in `folder` for the next call. Raises ModelsError when the disk cannot take
+    it all; what is wrong with one item is in the outcome.
     """
     alike: dict[str, list[Item]] = {}
     for item in sorted(dict.fromkeys(items), key=lambda item: -item.size):
@@ -75,6 +79,9 @@ def download(
         os.makedirs(folder, exist_ok=True)
         sweep(folder)
     _room(first, folder)
+    if links is None and any(item.urls for item in first):
+        # They stand in the manifest, which a stranger may have written.
+        links = remotes_.links(Options(from_manifest=True, patience=patience))
     crew = Crew(pace or Pace(), patience, wait)
     batch = _Batch(crew, folder, tuple(remotes), links, jobs, advance, alone=len(first) == 1)
     done: list[Item] = []
@@ -84,10 +91,8 @@ def download(
         try:
             if isinstance(result, ModelsError):
                 raise result
-            with result:
-                is_ = result.digests()
-                land(replace(item, md5=is_.md5, sha256=is_.sha256, size=is_.size), result.path)
-                result.landed()
+            land(item, result.path)
+            result.close(landed=True)
         except ModelsError as error:
             failed += ((one, error) for one in group)
         else:
@@ -122,7 +127,7 @@ class _Batch:
     crew: Crew
     folder: str
     remotes: tuple[Remote, ...]
-    links: Remote | None
+    links: Source | None
     jobs: int
     advance: Advance
     alone: bool
@@ -156,8 +161,8 @@ class _Batch:
             part.close()
             raise
 
-    def _sources(self, item: Item, segments: list[Segment]) -> list[tuple[Remote, list[Segment]]]:
-        found = [(remote, segments) for remote in self.remotes if item.assets]
+    def _sources(self, item: Item, segments: list[Segment]) -> list[tuple[Source, list[Segment]]]:
+        found: list[tuple[Source, list[Segment]]] = [(remote, segments) for remote in self.remotes if item.assets]
         if self.links:
             found += [(self.links, [Segment(url, 0, item.size)]) for url in item.urls]
         return found
@@ -167,7 +172,7 @@ class _Batch:
             self.moved += number if moved else 0
         self.advance(number)
 
-    def _from(self, remote: Remote, segments: list[Segment], item: Item, part: PartFile) -> None:
+    def _from(self, remote: Source, segments: list[Segment], item: Item, part: PartFile) -> None:
         """All bytes from one remote. Raises NotAModel, NotThere, RemoteError."""
         for again in range(RESTARTS + 1):
             fresh = part.solid == 0
@@ -177,13 +182,16 @@ class _Batch:
                 return
             except (StartOver, NotAModel) as error:
                 final = again == RESTARTS or (fresh and isinstance(error, NotAModel))
+                arrived = patterns.page(part.head())
                 self._count(-part.solid, moved=False)
                 part.rewind()
+                if final and arrived:
+                    raise _other(remote, arrived, item) from error
                 if final:
                     raise
         raise AssertionError
 
-    def _run(self, remote: Remote, segments: list[Segment], item: Item, part: PartFile) -> None:
+    def _run(self, remote: Source, segments: list[Segment], item: Item, part: PartFile) -> None:
         size = segments[-1].stop
         several = remote.several and self.alone and self.jobs > 1 and size - part.solid >= self.crew.pace.alone
         pieces = _pieces(segments, part.solid, self.crew.pace.range if several else 0)
@@ -197,7 +205,7 @@ class _Batch:
                 lambda: part.solid,
             )
 
-    def _ranges(self, remote: Remote, pieces: list[Piece], item: Item, part: PartFile) -> None:
+    def _ranges(self, remote: Source, pieces: list[Piece], item: Item, part: PartFile) -> None:
         """The pieces over several connections; hashed in order, from memory that the system still holds."""
         halt = threading.Event()
         begun, sinks = part.solid, [_Ahead(part, piece.start) for piece in pieces]
@@ -224,7 +232,7 @@ class _Batch:
             part.shorten()
 
     def _pull(
-        self, remote: Remote, piece: Piece, item: Item, part: PartFile, sink: Sink, halt: threading.Event | None = None
+        self, remote: Source, piece: Piece, item: Item, part: PartFile, sink: Sink, halt: threading.Event | None = None
     ) -> None:
         """One request, from where the sink stands to the end of the piece."""
         segment = piece.segment
@@ -236,7 +244,8 @@ class _Batch:
         with remote.get(segment.asset, sink.at - segment.start, stop, tag) as body:
             if segment.start + body.start != sink.at:
                 raise StartOver(f"{remote.name} cannot continue {segment.asset} in the middle")
-            _announced(body.total, segment, item, remote)
+            if body.total is not None and 0 <= segment.stop - segment.start != body.total:
+                raise _announced(body, segment, item, remote)
             part.note(source, body.tag, ranges=halt is not None)
             watch = _Watch(self.crew.pace)
             for block in body:
@@ -322,16 +331,21 @@ def _pieces(segments: list[Segment], solid: int, most: int) -> list[Piece]:
     return pieces
 
 
-def _announced(total: int | None, segment: Segment, item: Item, remote: Remote) -> None:
-    """Fail before anything is fetched when the service tells another length."""
-    if total is not None and segment.stop >= 0 and total != segment.stop - segment.start:
-        raise NotAModel(
-            f"{item.path}: {remote.name} offers {total} bytes under {segment.asset}, "
-            f"models.yaml says {segment.stop - segment.start}: it was replaced there, or it is not the model"
-        )
+def _announced(body: Body, segment: Segment, item: Item, remote: Source) -> NotAModel:
+    """Why a body of another length is not read: an early end, before anything is fetched."""
+    if body.start == 0 and (arrived := patterns.page(next(iter(body), b""))):
+        return _other(remote, arrived, item)
+    return NotAModel(
+        f"{item.path}: {remote.name} offers {body.total} bytes under {segment.asset}, "
+        f"models.yaml says {segment.stop - segment.start}: it was replaced there, or it is not the model"
+    )
 
 
-def _compare(item: Item, part: PartFile, remote: Remote) -> None:
+def _other(remote: Source, arrived: str, item: Item) -> NotAModel:
+    return NotAModel(f"{remote.name} sent {arrived} instead of {item.path}; it was not kept")
+
+
+def _compare(item: Item, part: PartFile, remote: Source) -> None:
     """Raises NotAModel unless size and every hash match."""
     is_ = part.digests()
     for what, expected, got in (

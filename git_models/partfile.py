@@ -79,12 +79,10 @@ class PartFile:
                 there = min(there, known)
             if size >= 0 and there > size:
                 there = 0
-            os.truncate(self.fd, there)
-        self._follow_or_rewind(there)
-
-    def _follow_or_rewind(self, stop: int) -> None:
+            if there != os.fstat(self.fd).st_size:
+                os.truncate(self.fd, there)
         try:
-            self.follow(stop)
+            self.follow(there)
         except NotAModel:
             self.rewind()
 
@@ -173,25 +171,15 @@ class PartFile:
             return {}
         return noted if isinstance(noted, dict) else {}
 
-    def landed(self) -> None:
-        """The file was moved away: nothing is left to go on with."""
-        for path in (self.path, self._note):
+    def close(self, landed: bool = False) -> None:
+        """Let go of the file. What can be continued is kept; so is one that `landed`, to be moved away."""
+        self._hasher.close()
+        empty = os.fstat(self.fd).st_size == 0
+        for path in ([self.path] if empty and not landed else []) + ([self._note] if empty or landed else []):
             try:
                 os.unlink(path)
             except FileNotFoundError:
                 pass
-
-    def __enter__(self) -> PartFile:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Keep what is there for the next try; where nothing is there, keep nothing."""
-        self._hasher.close()
-        if os.fstat(self.fd).st_size == 0:
-            self.landed()
         os.close(self.fd)
 
 

@@ -1,7 +1,8 @@
 """Move objects between this machine and remotes; all that commands need of it."""
 
 from git_models.download import download
+from git_models.manifest import Part
 from git_models.upload import missing, parts_of, upload
-from git_models.workers import Item, Outcome, Pace, Part
+from git_models.workers import Item, Outcome, Pace
 
 __all__ = ["Item", "Outcome", "Pace", "Part", "download", "missing", "parts_of", "upload"]

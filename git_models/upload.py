@@ -8,17 +8,27 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from git_models.errors import ModelsError, NotThere, RemoteError, Transient
 from git_models.hashing import BLOCK
+from git_models.manifest import Part
 from git_models.output import size as shown
-from git_models.remotes.base import Advance, Held, Remote, Upload
-from git_models.workers import Crew, Item, Outcome, Pace, Part, Wait, each
+from git_models.remotes.base import Advance, EmptyRepository, Held, Remote, Upload
+from git_models.workers import Crew, Item, Outcome, Pace, Wait, each
 
 ENDS = 64 << 10
 """Bytes compared at each end of an asset where the service tells no digest."""
 
 
-def missing(items: Sequence[Item], remote: Remote) -> list[Item]:
+def missing(
+    items: Sequence[Item],
+    remote: Remote,
+    *,
+    wait: Wait = lambda _seconds, _why: None,
+    pace: Pace | None = None,
+) -> list[Item]:
     """Those that the remote does not hold completely, in their order. Raises RemoteError."""
-    held = remote.has([asset for item in items for asset in item.assets]) if items else {}
+    if not items:
+        return []
+    names = [asset for item in items for asset in item.assets]
+    held = Crew(pace or Pace(), 30.0, wait).keep_trying(lambda: remote.has(names))
     return [item for item in items if any(_fault(held.get(up.asset), up) for up in _uploads(item, ""))]
 
 
@@ -29,13 +39,14 @@ def upload(
     *,
     jobs: int = 4,
     advance: Advance = lambda _: None,
-    wait: Wait = lambda _why, _seconds: None,
+    wait: Wait = lambda _seconds, _why: None,
     pace: Pace | None = None,
 ) -> Outcome:
     """Send what the remote lacks and verify it there.
 
     `file_of` names the local file of an item; its bytes must be known to be good. One file that
-    fails does not keep the others from going up. Raises what is wrong with the remote as a whole.
+    fails does not keep the others from going up. Raises RemoteError for what is wrong with the remote
+    as a whole, EmptyRepository among them.
     """
     if not remote.writable:
         raise RemoteError(f"{remote.name} ({remote.url}) can only be read")
@@ -54,6 +65,8 @@ def upload(
         todo.update({up.asset: up for up in ups if up.asset not in held})
     sent, refused = 0, {}
     for up, result in each(list(todo.values()), lambda up: _send(up, remote, crew, advance), jobs, crew.stop):
+        if isinstance(result, EmptyRepository):
+            raise result  # the same for every file
         if isinstance(result, ModelsError):
             refused[up.asset] = result
         sent += up.size if result is None else 0

@@ -1,23 +1,169 @@
-"""URLs as strings: taken apart strictly, judged, and cleaned of secrets. No network."""
+"""URLs as strings: taken apart strictly, judged, and cleaned of secrets. No network, no name look-up."""
 
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
-_SECRET_KEY = (
-    r"x-amz-(?:signature|credential|security-token)|x-goog-(?:signature|credential)|signature|sig|"
-    r"(?:[a-z_]+[_-])?token|api[_-]?key|password|passwd|secret|client[_-]secret|jwt|awsaccesskeyid|googleaccessid"
+from git_models.errors import ModelsError
+
+
+class UrlError(ModelsError):
+    """A URL that two programs could read in two ways, or that is none."""
+
+
+class Url(NamedTuple):
+    """A URL in its parts; nothing is decoded."""
+
+    scheme: str  # lower case
+    user: str  # "" without; never a password
+    host: str  # lower case, ASCII, an IPv6 address in brackets; "" only for `file`
+    port: int | None
+    path: str  # begins with "/" or is empty
+    query: str  # without the "?"
+
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)([^?#]*)(?:\?([^#]*))?(?:#.*)?\Z", re.S)
+_BAD = re.compile("[\x00-\x20\x7f-\x9f\\\\\u2028\u2029]")
+_LABEL = r"(?!-)[a-z0-9_-]{1,63}(?<!-)"
+_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?\Z")
+_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*\Z")
+# A last label that looks like a number makes the whole host one (WHATWG URL, "ends in a number").
+_NUMERIC = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?\Z")
+_ENCODED_CONTROL = re.compile(r"%(?:0[0-9a-f]|1[0-9a-f]|7f)", re.I)
+
+
+def split(url: str) -> Url:
+    """The parts of a URL; raises UrlError for every form that some program reads differently.
+
+    So: no control character or space (encoded or not) and no backslash, a host that is a plain
+    name, an IPv4 address as four decimal numbers or an IPv6 address in brackets, no password.
+    """
+    shown = redact(url)
+    if _BAD.search(url) or _ENCODED_CONTROL.search(url):
+        raise UrlError(f"{shown!r}: a URL holds no spaces, backslashes or control characters")
+    found = _SCHEME.match(url)
+    if not found:
+        raise UrlError(f"{shown!r} is no URL: it should begin with https:// or the like")
+    scheme, authority, path, query = found[1].lower(), found[2], found[3], found[4] or ""
+    user, at, place = authority.rpartition("@")
+    if at and not (_USER.match(user) and scheme not in ("http", "https")):
+        raise UrlError(f"{shown!r}: what stands before the @ is no host; give no user or password in a URL")
+    host, port = _host(place.lower(), shown)
+    if not host and scheme != "file":
+        raise UrlError(f"{shown!r} has no host")
+    return Url(scheme, user, host, port, path, query)
+
+
+def _host(place: str, shown: str) -> tuple[str, int | None]:
+    """Host and port of an authority without user."""
+    found = re.match(r"(\[[^\]]*\]|[^:\[\]]*)(?::([0-9]{1,5}))?\Z", place)
+    if not found or (found[2] and not 0 < int(found[2]) < 65536):
+        raise UrlError(f"{shown!r}: {place!r} is no host and port")
+    host = found[1]
+    if host.startswith("["):
+        if not _canonical(host[1:-1], 6):
+            raise UrlError(f"{shown!r}: {host} is no IPv6 address")
+    elif _NUMERIC.match(host):
+        if not _canonical(host, 4):
+            raise UrlError(f"{shown!r}: {host} is a number that programs read in different ways; write a.b.c.d")
+    elif host and (not _HOST.match(host) or len(host) > 253):
+        raise UrlError(f"{shown!r}: {host!r} is no host name")
+    return host, int(found[2]) if found[2] else None
+
+
+def _canonical(host: str, version: int) -> bool:
+    import ipaddress
+
+    try:
+        # An IPv6 zone (%eth0) names a network card of whoever wrote it.
+        return "%" not in host and ipaddress.ip_address(host).version == version
+    except ValueError:
+        return False
+
+
+_NAT64 = ("64:ff9b::/96", "64:ff9b:1::/48")
+
+
+def public_address(ip: str) -> bool:
+    """Whether an address, as a resolver gives it, belongs to the public internet.
+
+    False for private, loopback, link-local (cloud metadata), shared (CGNAT), multicast, reserved
+    and documentation ranges, for IPv6 forms that carry an IPv4 address to any of them or through a
+    translator, and for anything that is no address.
+    """
+    import ipaddress
+
+    try:
+        address = ipaddress.ip_address(ip.partition("%")[0])
+    except ValueError:
+        return False
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped:
+            return public_address(str(address.ipv4_mapped))
+        # 6to4, Teredo, NAT64, IPv4-compatible: they end wherever the embedded address says.
+        if address.sixtofour or address.teredo or int(address) < 1 << 32:
+            return False
+        if any(address in ipaddress.ip_network(net) for net in _NAT64):
+            return False
+        return address in ipaddress.ip_network("2000::/3") and address.is_global
+    return address.is_global and not address.is_multicast and not address.is_reserved
+
+
+# Names of parameters, form fields and headers whose value opens something.
+_KEY = (
+    r"x-(?:amz|goog)-(?:signature|credential|security-token)|signature|sig|[\w-]*token|[\w-]*api[_-]?key|"
+    r"[\w-]*passw(?:or)?d|[\w-]*secret|jwt|awsaccesskeyid|googleaccessid|[\w-]*access[_-]?key(?:[_-]?id)?|"
+    r"key-pair-id|policy|auth|authorization|credentials?|code"
 )
-_USERINFO = re.compile(r"\A[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*@")
-_QUERY_SECRET = re.compile(rf"[?&;#](?:{_SECRET_KEY})=", re.I)
+_IN_QUERY = re.compile(rf"(?<=[?&;#])((?:{_KEY})(?:=|%3D))([^&;#\s\"'<>]+)", re.I)
+_PASSWORD = re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]*:(?://|\\\\|\\/\\/))[^/?#\s\"'<>@]*(?:@[^/?#\s\"'<>@]*)*@")
+_REDACT = (
+    # GitHub's own prefixes, GitLab's, Hugging Face's, Slack's, Dropbox's, Google's, AWS' key ids, JWTs.
+    (re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9_]{8,}|github_pat_\w{8,}|glpat-[\w-]{8,}|hf_[A-Za-z0-9]{8,})"), "***"),
+    (re.compile(r"\b(?:xox[a-z]-[\w-]{8,}|sl\.[\w-]{16,}|ya29\.[\w.-]{8,}|1//[\w-]{16,}|GOCSPX-[\w-]{8,})"), "***"),
+    (re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"), "***"),
+    (re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?"), "***"),
+    (re.compile(r"((?:proxy-)?authorization[\"']?\s*[:=]\s*[\"']?)(?!\*\*\*)[^\r\n\"',}]+", re.I), r"\1***"),
+    (re.compile(r"\b(bearer|basic|token)(\s+)[A-Za-z0-9._~+/=-]{8,}", re.I), r"\1\2***"),
+    (_PASSWORD, r"\1***@"),
+    (_IN_QUERY, r"\1***"),
+    (
+        re.compile(
+            r"\b((?:[\w-]*(?:token|passw(?:or)?d|secret|api[_-]?key))[\"']?\s*[=:]\s*[\"']?)[^\s\"',;&}]{3,}", re.I
+        ),
+        r"\1***",
+    ),
+    (
+        re.compile(
+            r"\b(x-(?:amz|goog)-(?:signature|credential|security-token)(?:=|%3D|[\"']?:\s*[\"']?))[^&\s\"']+", re.I
+        ),
+        r"\1***",
+    ),
+)
+
+
+def redact(text: str) -> str:
+    """`text` with every token, password and signature in it replaced by `***`.
+
+    By form, whatever the message is about: prefixes of known tokens, authorisation headers, user
+    and password of a URL, parameters that sign or open something.
+    """
+    for pattern, replacement in _REDACT:
+        text = pattern.sub(replacement, text)
+    return text
 
 
 def secret(url: str) -> str:
-    """Why a URL may not stand in a manifest: what secret it carries. "" if it carries none."""
-    if re.search(r"[\x00-\x20\x7f-\x9f\\]", url):
+    """Why a URL may not stand in a manifest, as the end of "this URL …"; "" if it may.
+
+    An account name alone, as in `ssh://git@host`, is none; for a web address it is.
+    """
+    if _BAD.search(url):
         return "holds a space, a backslash or a control character"
-    if _USERINFO.match(url):
+    found = re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)@", url)
+    if found and (":" in found[2] or "%3a" in found[2].lower() or found[1].lower() in ("http", "https")):
         return "carries a user name or a password"
-    if _QUERY_SECRET.search(url):
+    if redact(url) != url:
         return "carries a token or a signature"
     return ""

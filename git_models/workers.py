@@ -15,6 +15,7 @@ from queue import SimpleQueue
 from typing import NamedTuple, TypeVar
 
 from git_models.errors import ModelsError, Offline, Transient
+from git_models.manifest import Part
 from git_models.remotes.base import RateLimited
 
 T = TypeVar("T")
@@ -22,15 +23,6 @@ R = TypeVar("R")
 
 PROGRESS = 1 << 20
 """Bytes that must have moved for a failure to count as the first one again."""
-
-
-class Part(NamedTuple):
-    """One piece of an object that is kept in pieces; joined in order they are the object."""
-
-    asset: str
-    size: int  # bytes
-    sha256: str
-    md5: str = ""
 
 
 @dataclass(frozen=True)
@@ -81,8 +73,8 @@ class Pace:
     jitter: Callable[[], float] = random.random
 
 
-Wait = Callable[[str, float], None]
-"""Told about once a second what is waited for and how many seconds remain."""
+Wait = Callable[[float, str], None]
+"""Told about once a second how many seconds remain and what is waited for."""
 
 
 @dataclass
@@ -108,7 +100,7 @@ class Crew:
         while (rest := until - self.pace.clock()) > 0:
             self.check()
             if seconds >= 2:
-                self.wait(why, rest)
+                self.wait(rest, why)
             step = min(rest, 1.0)
             if self.pace.sleep:
                 self.pace.sleep(step)

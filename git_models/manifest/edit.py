@@ -14,13 +14,14 @@ from git_models.errors import ManifestError
 from git_models.manifest import emit
 from git_models.manifest.layout import Edit, Order, apply, comments, insertion, is_block, map_edits, slots
 from git_models.manifest.read import build, parse
-from git_models.manifest.tree import Map, decode, load, value
+from git_models.manifest.tree import Map, decode, load, no_collection, value
 from git_models.manifest.values import EMPTY, HEADER, Entry, Manifest, Version
 
 _SECTIONS = ("version", "remotes", "track", "models", "active")
 _FIELDS = tuple(f for f in Entry._fields if f not in ("path", "extra"))
 
 
+@no_collection()
 def update(
     text: bytes,
     models: Mapping[str, Entry | None] = {},
@@ -45,6 +46,7 @@ def update(
     return _rewritten(source, tree, old, new)
 
 
+@no_collection()
 def move(text: bytes, old: str, new: str) -> bytes:
     """The manifest with the entry of `old` at `new`: its comments and unknown keys go with it.
 

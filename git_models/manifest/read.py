@@ -8,7 +8,7 @@ from typing import Any
 
 from git_models import paths, urls
 from git_models.errors import ManifestError, PathError
-from git_models.manifest.tree import Map, Seq, Text, decode, fail, line, load, number_like, value
+from git_models.manifest.tree import Map, Seq, Text, decode, fail, line, load, no_collection, number_like, value
 from git_models.manifest.values import EMPTY, Entry, Manifest, Part, Version
 
 MAX_SIZE = 1 << 53
@@ -22,6 +22,7 @@ _ENTRY_FIELDS = frozenset(Entry._fields) - {"path", "extra"}
 _VERSION_FIELDS = frozenset(Version._fields) - {"extra"}
 
 
+@no_collection()
 def parse(data: bytes) -> Manifest:
     """The manifest in `data`; no bytes are an empty one. Raises ManifestError with the line."""
     tree = load(decode(data))
@@ -42,9 +43,9 @@ def build(tree: Map) -> Manifest:
     models = {}
     for path, node in _map(tree, "models").items():
         models[str(path)] = _entry(path, node)
-    for folder, path in paths.under(models):
-        here = next(k for k in tree["models"] if k == path)
-        raise fail(f"{path!r} lies under {folder!r}, which is a model and not a folder", line(here))
+    for folder, inside in paths.under(models):
+        here = next(k for k in tree["models"] if k == inside)
+        raise fail(f"{inside!r} lies under {folder!r}, which is a model and not a folder", line(here))
     active = {str(name): _active(name, node) for name, node in _map(tree, "active").items()}
     ordered = {path: models[path] for path in sorted(models)}
     return Manifest(1, remotes, ordered, _texts(tree, "track"), active)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from importlib import import_module
 
 from git_models.errors import UsageError
-from git_models.remotes.base import Options, Remote
+from git_models.remotes.base import Options, Remote, Source
+
+__all__ = ["SCHEMES", "Options", "Remote", "Source", "from_git_remote", "links", "normalise", "open", "same_store"]
 
 SCHEMES = {
     "file": "git_models.remotes.file",
@@ -28,6 +31,33 @@ def normalise(url: str) -> str:
     """The URL in the one form that is written and compared. Raises UsageError if it is malformed."""
     normal: str = _module(url).normalise(url)
     return normal
+
+
+def links(options: Options | None = None) -> Source:
+    """What fetches the `urls:` of an entry: an asset's name is a URL there."""
+    from git_models.remotes.http import Links
+
+    return Links(options or Options())
+
+
+def from_git_remote(url: str, hosts: Collection[str] = ()) -> str | None:
+    """The URL of the store that belongs to a git remote, None if we know of none.
+
+    `hosts`: see `github_urls.from_git_remote`.
+    """
+    from git_models.remotes import github_urls
+
+    return github_urls.from_git_remote(url, hosts)
+
+
+def same_store(url: str, others: Collection[str]) -> bool:
+    """Whether a URL names the releases of one of the repositories that `others` name."""
+    from git_models.remotes import github_urls
+
+    try:
+        return github_urls.parse(url).repository in {github_urls.parse(other).repository for other in others}
+    except UsageError:
+        return False
 
 
 def _module(url: str):  # type: ignore[no-untyped-def]

@@ -81,15 +81,29 @@ class Body(Protocol):
     ) -> None: ...
 
 
-class Remote(Protocol):
-    """A place that keeps objects for others. Safe to use from several threads."""
+class Source(Protocol):
+    """What assets can be fetched from."""
 
     name: str  # as in `git models remote list`
     url: str  # without any credential
+    several: bool  # whether several connections for one asset can help
+
+    def get(self, asset: str, start: int = 0, stop: int | None = None, tag: str | None = None) -> Body:
+        """The bytes `start` to `stop` (exclusive; None is the end) of an asset.
+
+        `tag` is that of an earlier answer: the service is asked to continue only the same bytes. An
+        adapter that cannot seek may answer from byte 0 and say so in `Body.start`. Raises
+        NotThere, StartOver (range refused, or other bytes), Transient, RemoteError.
+        """
+        ...
+
+
+class Remote(Source, Protocol):
+    """A place that keeps objects for others. Safe to use from several threads."""
+
     writable: bool  # False for places that can only be read
     limit: int | None  # the largest asset in bytes
     per_minute: int | None  # how many `put` a minute the service bears
-    several: bool  # whether several connections for one asset can help
 
     def has(self, assets: Collection[str]) -> dict[str, Held]:
         """Those of `assets` that are there, complete and visible to readers, by name."""
@@ -110,15 +124,6 @@ class Remote(Protocol):
 
     def finish(self) -> None:
         """Make what was put visible to readers; called once after the last `put` of a batch."""
-        ...
-
-    def get(self, asset: str, start: int = 0, stop: int | None = None, tag: str | None = None) -> Body:
-        """The bytes `start` to `stop` (exclusive; None is the end) of an asset.
-
-        `tag` is that of an earlier answer: the service is asked to continue only the same bytes. An
-        adapter that cannot seek may answer from byte 0 and say so in `Body.start`. Raises
-        NotThere, StartOver (range refused, or other bytes), Transient, RemoteError.
-        """
         ...
 
     def delete(self, asset: str) -> None:

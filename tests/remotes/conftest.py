@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from git_models import remotes
+from git_models.remotes import credentials, http
+from git_models.remotes.base import Remote
+from tests.fakes.github import GitHub
+
+
+@pytest.fixture(autouse=True)
+def _fresh_look_ups() -> None:
+    """Tokens and proxies are looked up once a process; each test is a process of its own."""
+    credentials.find.cache_clear()
+    http.settings.cache_clear()
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[GitHub]:
+    """A stand-in for GitHub with owner/repo and owner/private, and a token in the environment that may write."""
+    with GitHub(tmp_path / "hub") as server:
+        server.repository("owner/repo")
+        server.repository("owner/private", private=True)
+        server.token("rw", can={"owner/repo": "write", "owner/private": "write"})
+        monkeypatch.setenv("GH_ENTERPRISE_TOKEN", "rw")
+        yield server
+
+
+@pytest.fixture(params=["file", "github", "github private"])
+def remote(request: pytest.FixtureRequest, tmp_path: Path) -> Remote:
+    """One of every kind of place, empty and writable."""
+    if request.param == "file":
+        return remotes.open((tmp_path / "store").as_uri(), "nas")
+    hub: GitHub = request.getfixturevalue("hub")
+    return remotes.open(hub.remote("owner/private" if "private" in request.param else "owner/repo"), "github")
