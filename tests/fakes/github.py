@@ -69,6 +69,7 @@ class GitHub:
         self.rate_limited_until = 0.0  # epoch seconds: 403 with x-ratelimit-remaining 0
         self.secondary_limited_until = 0.0  # epoch seconds: writing answers 403 with Retry-After
         self.quota: dict[bool, int] = {False: 60, True: 5000}  # requests an hour: without and with a token
+        self.uploads_elsewhere = True  # False: `upload_url` names the base port, as an Enterprise Server's does
         self.digests = True  # False: an Enterprise Server that computes none
         self.streams_assets = False  # True: the API sends an asset's bytes itself, no redirect
         self.asset_limit = 1 << 31  # bytes; an asset must be smaller
@@ -92,7 +93,7 @@ class GitHub:
 
     def __enter__(self) -> GitHub:
         (self._folder / "assets").mkdir(parents=True, exist_ok=True)
-        self._listeners = [listen(self._answer, self._errors.append, p) for p in (self._wanted_port, 0, 0)]
+        self._listeners = [listen(self.answer, self._errors.append, p) for p in (self._wanted_port, 0, 0)]
         self.port, self.uploads_port, self.blob_port = (one.port for one in self._listeners)
         return self
 
@@ -276,7 +277,8 @@ class GitHub:
 
     # For the hosts
 
-    def _answer(self, request: Request) -> Reply:
+    def answer(self, request: Request) -> Reply:
+        """Answer one request on any of the ports."""
         return github_hosts.answer(self, request)
 
     def log(self, role: str, request: Request, path: str, status: int) -> None:

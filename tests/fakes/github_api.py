@@ -45,17 +45,19 @@ class Call(NamedTuple):
 
 
 class Refused(Exception):
-    """An error answer. `errors` are (resource, code, field or None, message or None)."""
+    """An error answer: `body` becomes its JSON; `errors` are (resource, code, field, message)."""
 
     def __init__(self, status: int, message: str, *errors: tuple[str, str, str | None, str | None], **headers: str):
         super().__init__(message)
-        body: Json = {"message": message}
+        self.status = status
+        self.headers = headers
+        self.body: Json = {"message": message}
         if errors:
-            body["errors"] = [
+            self.body["errors"] = [
                 {"resource": r, "code": c} | ({"field": f} if f else {}) | ({"message": m} if m else {})
                 for r, c, f, m in errors
             ]
-        self.reply = json_reply(status, body | {"documentation_url": DOCS, "status": str(status)}, **headers)
+        self.body |= {"documentation_url": DOCS, "status": str(status)}
 
 
 def invalid(resource: str, code: str, field: str | None = None, message: str | None = None) -> Refused:
