@@ -7,10 +7,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
 from typing import NamedTuple
 
-from git_models import history, link, manifests, messages, objects, patterns, places, statcache, transfer
+from git_models import history, link, manifests, messages, objects, patterns, places, remotes, statcache, transfer
 from git_models.errors import ModelsError, Offline
 from git_models.manifest import Entry, Manifest
-from git_models.output import Output, plural, size
+from git_models.output import Output, duration, plural, size
 from git_models.places import Place
 from git_models.repo import Repo
 from git_models.staging import stat_file
@@ -55,17 +55,16 @@ def item(entry: Entry) -> Item:
     )
 
 
-def wait(out: Output) -> Callable[[str, float], None]:
-    """Sleep for a remote that asked for it, and say so."""
+def countdown(out: Output) -> Callable[[float, str], None]:
+    """Say what a remote makes us wait for: the first second of it, then every half minute."""
 
-    def pause(why: str, seconds: float) -> None:
-        import time
+    def tell(seconds: float, why: str) -> None:
+        if why not in told or round(seconds) % 30 == 0:
+            told.add(why)
+            out.note(f"waiting {duration(seconds)}: {why}")
 
-        if seconds >= 2:
-            out.note(f"waiting {seconds:.0f} s: {why}")
-        time.sleep(seconds)
-
-    return pause
+    told: set[str] = set()
+    return tell
 
 
 def push(repo: Repo, place: Place, wanted: Mapping[str, Entry], out: Output, *, dry_run: bool = False) -> Pushed:
@@ -99,7 +98,7 @@ def push(repo: Repo, place: Place, wanted: Mapping[str, Entry], out: Output, *, 
             remote,
             jobs=repo.config.jobs,
             advance=advance,
-            wait=wait(out),
+            wait=countdown(out),
         )
     ok = {i.sha256 for i in done.done}
     objects.note_held(repo.models, place.url, ok)
@@ -180,7 +179,8 @@ def fetch(
             advance=advance,
             land=land,
             patience=patience,
-            wait=wait(out),
+            wait=countdown(out),
+            links=remotes.links(remotes.Options(top=repo.top, from_manifest=True, patience=patience)),
         )
     for place, _ in usable[:1]:
         # Which of several places served an object is not told; only a sole place can be credited.

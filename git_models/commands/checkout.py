@@ -46,7 +46,8 @@ def run(args: argparse.Namespace, out: Output) -> int:
 
 def _resolve(here: repo.Repo, side: str, paths: list[str]) -> None:
     raw = manifests.data(here)
-    for path in [here.relative(p) for p in paths] or [None]:
+    chosen: list[str | None] = [here.relative(p) for p in paths] if paths else [None]
+    for path in chosen:
         raw = manifest.resolve(raw, side, path)
     manifests.write(here, raw)
     if b"<<<<<<<" not in raw:
