@@ -66,7 +66,9 @@ class GitHub:
 
     def __init__(self, folder: Path, port: int = 0) -> None:
         self.down = False  # every connection is closed without an answer
-        self.rate_limited_until = 0.0  # epoch seconds: 403 with x-ratelimit-remaining 0
+        self.silent = False  # connections are accepted and not answered until `resume`
+        self.rate_limited_until = 0.0  # epoch seconds: `limit_status` with x-ratelimit-remaining 0
+        self.limit_status = 403  # or 429
         self.secondary_limited_until = 0.0  # epoch seconds: writing answers 403 with Retry-After
         self.quota: dict[bool, int] = {False: 60, True: 5000}  # requests an hour: without and with a token
         self.uploads_elsewhere = True  # False: `upload_url` names the base port, as an Enterprise Server's does
@@ -153,9 +155,10 @@ class GitHub:
         immutable: bool = False,
         default_branch: str = "main",
     ) -> Repository:
-        """A repository. `origin` is a bare repository on disk, whose tags follow the releases.
+        """A repository. `origin` is a bare repository on disk, whose tags and the releases follow each other.
 
-        Without `origin` one is made, with a commit unless `empty`.
+        Without `origin` one is made, with a commit unless `empty`. What is returned may be changed
+        later, for instance made private.
         """
         owner, _, name = full_name.partition("/")
         folder = origin or self._folder / "git" / f"{owner}+{name}.git"
@@ -246,7 +249,7 @@ class GitHub:
             call(repo, "update-ref", f"refs/tags/{tag}", f"refs/heads/{repo.default_branch}")
             now = self.now()
             release = Release(
-                self.next_id(), tag, repo.default_branch, tag, "", False, False, "legacy", author, now, "", now
+                self.next_id(), tag, repo.default_branch, tag, "", False, False, "legacy", author, now, now
             )
             repo.releases.append(release)
         file = self.new_file()

@@ -89,8 +89,11 @@ def find(method: str, path: str) -> tuple[Route, tuple[str, ...]]:
 
 
 def writes(it: Call) -> bool:
-    """Whether the token may write to the repository."""
-    return it.token is not None and it.token.can.get(it.repo.full_name) in ("write", "admin")
+    """Whether the token may write to the repository; a classic one needs the scope as well."""
+    if it.token is None or it.token.can.get(it.repo.full_name) not in ("write", "admin"):
+        return False
+    needed = {"repo"} if it.repo.private else {"repo", "public_repo"}
+    return it.token.kind != "classic" or not needed.isdisjoint(it.token.scopes.split(", "))
 
 
 def must_write(it: Call) -> None:

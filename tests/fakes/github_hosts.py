@@ -31,7 +31,9 @@ def answer(hub: GitHub, request: Request) -> Reply:
     role, path, urls = place(hub, request)
     status = 0
     try:
-        if hub.down:
+        if hub.silent:
+            hub.faults.hold()
+        if hub.down or hub.silent:
             raise HangUp
         if role == "blob":
             reply = blob(hub, request)
@@ -138,7 +140,7 @@ def _within_limits(hub: GitHub, request: Request, credential: str | None, path: 
         headers = {"X_RateLimit_Remaining": "0", "X_RateLimit_Reset": str(math.ceil(max(hub.rate_limited_until, now)))}
         if used >= limit:
             headers["X_RateLimit_Reset"] = str(math.ceil(reset))
-        raise Refused(403, f"API rate limit exceeded for {whose}.", **headers)
+        raise Refused(hub.limit_status, f"API rate limit exceeded for {whose}.", **headers)
 
 
 def _general(

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import secrets
 from collections.abc import Iterator
 
 from git_models.git import GitError
@@ -84,9 +83,8 @@ def create_release(it: Call) -> Reply:
         raise invalid("Release", "missing_field", "tag_name")
     if it.repo.empty:
         raise Refused(422, "Repository is empty.")
-    now, hub = it.hub.now(), it.hub
     release = Release(
-        id=hub.next_id(),
+        id=it.hub.next_id(),
         tag=tag,
         target=it.json.get("target_commitish") or it.repo.default_branch,
         name=it.json.get("name"),
@@ -95,8 +93,7 @@ def create_release(it: Call) -> Reply:
         prerelease=it.json.get("prerelease", False),
         latest=it.json.get("make_latest", "legacy"),
         author=it.token.user,  # type: ignore[union-attr]
-        created=now,
-        untagged=f"untagged-{secrets.token_hex(10)}",
+        created=it.hub.now(),
     )
     if not it.json.get("draft", False):
         publish(it, release)
@@ -213,6 +210,8 @@ def upload_asset(it: Call) -> Reply:
         name = sanitised(it.request.query.get("name", ""))
         if not name:
             raise invalid("ReleaseAsset", "missing_field", "name")
+        if "Content-Type" not in it.request.headers:
+            raise invalid("ReleaseAsset", "missing_field", "content_type")
         if body.length is None:
             raise Refused(400, "Bad Content-Length: no chunked uploads")
         if body.length == 0 or body.length >= hub.asset_limit:
@@ -252,7 +251,7 @@ def upload_asset(it: Call) -> Reply:
             id=hub.next_id(),
             name=name,
             label=it.request.query.get("label", ""),
-            content_type=it.request.headers.get("Content-Type", "application/octet-stream"),
+            content_type=it.request.headers["Content-Type"],
             size=size,
             sha256=digest.hexdigest() if state == "uploaded" else None,
             state=state,

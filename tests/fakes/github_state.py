@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -71,9 +72,9 @@ class Release:
     latest: str  # make_latest: "true", "false", "legacy"
     author: User
     created: float
-    untagged: str  # what stands for the tag in the URLs of a draft
     published: float | None = None
     immutable: bool = False
+    untagged: str = field(default_factory=lambda: f"untagged-{secrets.token_hex(10)}")  # the tag in a draft's URLs
     assets: list[Asset] = field(default_factory=list)
 
     @property

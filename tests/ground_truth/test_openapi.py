@@ -15,7 +15,7 @@ REPO = "/repos/owner/repo"
 
 
 def ask(hub: Checked, method: str, path: str, token: str = "rw", **more: Any) -> requests.Response:
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    headers = more.pop("headers", {}) | ({"Authorization": f"Bearer {token}"} if token else {})
     url = path if path.startswith("http") else hub.api + path
     return requests.request(method, url, headers=headers, allow_redirects=False, timeout=20, **more)
 
@@ -53,7 +53,8 @@ def test_a_store_is_made_filled_hidden_and_deleted_in_answers_that_github_descri
     ask(hub, "GET", f"{REPO}/releases/latest")
     sent = {"tag_name": "git-models", "target_commitish": commit, "draft": True, "prerelease": True}
     release = ask(hub, "POST", f"{REPO}/releases", json=sent).json()
-    asset = ask(hub, "POST", release["upload_url"].partition("{")[0] + "?name=a.pt", data=b"bytes").json()
+    url, octets = release["upload_url"].partition("{")[0], {"Content-Type": "application/octet-stream"}
+    asset = ask(hub, "POST", f"{url}?name=a.pt", data=b"bytes", headers=octets).json()
     ask(hub, "GET", f"{REPO}/releases/tags/git-models")
     ask(hub, "PATCH", f"{REPO}/releases/{release['id']}", json={"draft": False, "make_latest": "false"})
     ask(hub, "GET", f"{REPO}/releases/tags/git-models")
