@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from git_models import excludes, index, link, manifest, manifests, objects, paths, patterns, statcache, transfer
-from git_models.errors import ModelsError
+from git_models.errors import ManifestError, ModelsError
 from git_models.hashing import Digests
 from git_models.manifest import Entry, Manifest
 from git_models.repo import Repo
@@ -208,7 +208,7 @@ def register(
             cache.pop(item.path, None)
     for old_path, _ in moved:
         cache.pop(old_path, None)
-    statcache.save(stat_file(repo), cache)
+    save_stat(repo, cache)
     _agree(repo)
     total = sum(item.digests.size for item in kept)
     return Added(tuple(new), tuple(changed), tuple(moved), tuple(unchanged), total)
@@ -243,6 +243,15 @@ def _refuse_submodules(wanted: Iterable[str]) -> None:
 def stat_file(repo: Repo) -> str:
     """The stat cache of this worktree."""
     return os.path.join(repo.state, "stat")
+
+
+def save_stat(repo: Repo, records: dict[str, statcache.Record]) -> None:
+    """Replace the stat cache, noting which files differ from the manifest: the hook asks for that without reading it."""
+    try:
+        named = {path: e.sha256 for path, e in manifests.current(repo).models.items() if e.sha256}
+    except ManifestError:
+        named = {}
+    statcache.save(stat_file(repo), records, named)
 
 
 def modified(repo: Repo, known: Manifest, cache: Mapping[str, statcache.Record]) -> list[str]:
