@@ -117,9 +117,7 @@ MODULE_CLASSES: dict[str, frozenset[str]] = {
 }
 """Patterns of module names, and the classes in them that may be made empty and given their state."""
 
-NAMESPACES = frozenset(
-    f"ultralytics.{place}utils.IterableSimpleNamespace" for place in ("", "yolo.")
-)
+NAMESPACES = frozenset(f"ultralytics.{place}utils.IterableSimpleNamespace" for place in ("", "yolo."))
 DTYPE = "numpy.dtype"
 SCALARS = frozenset({"numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar"})
 PATHS = frozenset(f"{module}.{kind}Path" for module in ("pathlib", "pathlib._local") for kind in ("Posix", "Windows"))
@@ -138,7 +136,7 @@ _RENAMED = {
     "__main__.__builtins__": "builtins",
 }
 
-_DANGEROUS = frozenset(
+_RUNNERS = (
     "sys os posix nt ntpath posixpath subprocess _posixsubprocess runpy code codeop pty tty socket socketserver ssl"
     " shutil importlib imp zipimport pkgutil pydoc pickle _pickle _compat_pickle pickletools dill cloudpickle joblib"
     " marshal shelve ctypes _ctypes cffi webbrowser asyncio multiprocessing concurrent threading _thread pip"
@@ -149,8 +147,9 @@ _DANGEROUS = frozenset(
     " tkinter turtle curses readline rlcompleter cmd mailcap antigravity this tarfile zipfile bz2 lzma gzip mmap"
     " fcntl resource pwd grp crypt sqlite3 dbm string yaml jinja2 numexpr IPython jupyter matplotlib git"
     " _winapi winreg _winreg msvcrt _osx_support _aix_support _pyrepl _bootlocale _frozen_importlib"
-    " _frozen_importlib_external nturl2path weakref contextlib codecs plistlib".split()
+    " _frozen_importlib_external nturl2path weakref contextlib codecs plistlib"
 )
+_DANGEROUS = frozenset(_RUNNERS.split())
 _DANGEROUS_NAMES = re.compile(
     r"""torch\.(hub|jit|_inductor|_dynamo|distributed\.rpc|multiprocessing|testing|package|serialization|storage
       |fx|onnx|ops|_ops|classes|_classes|utils\.(cpp_extension|data|bottleneck|_config_module|collect_env|tensorboard
@@ -161,9 +160,8 @@ _DANGEROUS_NAMES = re.compile(
     |(tensorflow|keras)\.""",
     re.VERBOSE,
 )
-_HARMLESS_BUILTINS = frozenset(
-    "object int float bool str bytes list dict tuple frozenset slice range type NotImplementedType Ellipsis".split()
-)
+_INERT = "object int float bool str bytes list dict tuple frozenset slice range type NotImplementedType Ellipsis"
+_HARMLESS_BUILTINS = frozenset(_INERT.split())
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _MODULE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
 

@@ -91,9 +91,9 @@ def _entries(data: bytes, count: int, ledger: Ledger) -> list[Entry]:
         fixed = data[at : at + 46]
         if len(fixed) < 46 or fixed[:4] != b"PK\1\2":
             raise Broken("the zip's directory is damaged")
-        (flags, method, _time, _date, crc, packed, size, name_length, extra_length, comment_length, _disk, _ia, _ea, header) = (
-            struct.unpack("<4H3I5H2I", fixed[8:])
-        )  # fmt: skip
+        flags, method, crc, packed, size = struct.unpack("<2H4x3I", fixed[8:28])
+        name_length, extra_length, comment_length = struct.unpack("<3H", fixed[28:34])
+        header = int.from_bytes(fixed[42:46], "little")
         at += 46
         raw = data[at : at + name_length]
         extra = data[at + name_length : at + name_length + extra_length]
@@ -150,23 +150,30 @@ def _name(raw: bytes, ledger: Ledger) -> str:
     return name
 
 
+def data_start(file: BinaryIO, header: int) -> int:
+    """Offset of the first byte of the entry whose local header is at `header`."""
+    fixed = read_at(file, header, 30)
+    if fixed[:4] != b"PK\3\4":
+        raise Broken("an entry is not where the zip's directory says")
+    name_length, extra_length = struct.unpack("<2H", fixed[26:30])
+    return header + 30 + int(name_length) + int(extra_length)
+
+
 def content(file: BinaryIO, size: int, entry: Entry, ledger: Ledger) -> int:
     """Offset of the entry's first byte; what its local header says otherwise is reported."""
+    start = data_start(file, entry.header)
     fixed = read_at(file, entry.header, 30)
-    if fixed[:4] != b"PK\3\4":
-        raise Broken(f"{entry.name} is not where the zip's directory says")
     flags, method, crc, packed, full = struct.unpack("<2H4x3I", fixed[6:26])
-    name_length, extra_length = struct.unpack("<2H", fixed[26:30])
+    name_length = int.from_bytes(fixed[26:28], "little")
     name = read_at(file, entry.header + 30, name_length).decode("utf-8", "surrogateescape")
-    start = entry.header + 30 + name_length + extra_length
     later = flags & 8  # sizes and CRC follow the data
     same = (
         name == entry.name
         and flags == entry.flags
         and method == entry.method
-        and (crc == entry.crc or later and crc == 0)
-        and (packed in (entry.packed, _MAX32) or later and packed == 0)
-        and (full in (entry.size, _MAX32) or later and full == 0)
+        and (crc == entry.crc or (later and crc == 0))
+        and (packed in (entry.packed, _MAX32) or (later and packed == 0))
+        and (full in (entry.size, _MAX32) or (later and full == 0))
     )
     if not same:
         ledger.add("dangerous", "the zip's directory and the entry's own header disagree", entry.name)

@@ -98,7 +98,7 @@ def _call(dotted: str, how: str, args: Any, torchscript: bool) -> str:
         return ""
     if torchscript and dotted.startswith("torch.jit._pickle."):
         return ""
-    if dotted in allow.VALUES or dotted not in allow.WEIGHTS_ONLY and dotted not in _RULES:
+    if dotted in allow.VALUES or (dotted not in allow.WEIGHTS_ONLY and dotted not in _RULES):
         return "" if dotted not in allow.VALUES else ", which is no function"
     rule = _RULES.get(dotted)
     return rule(args) if rule else ""
@@ -149,9 +149,9 @@ def _rebuilt(args: tuple[Any, ...]) -> str:
 
 
 def _encode(args: tuple[Any, ...]) -> str:
-    if 1 <= len(args) <= 2 and isinstance(args[0], str | Opaque):
-        if all(isinstance(arg, str) and arg in _ENCODINGS for arg in args[1:]):
-            return ""
+    plain = 1 <= len(args) <= 2 and isinstance(args[0], str | Opaque)
+    if plain and all(isinstance(arg, str) and arg in _ENCODINGS for arg in args[1:]):
+        return ""
     return "with an odd encoding"
 
 
@@ -171,7 +171,7 @@ def _scalar(args: tuple[Any, ...]) -> str:
 
 
 def _is_bytes(value: Any) -> bool:
-    return isinstance(value, bytes) or isinstance(value, Made) and value.dotted == "_codecs.encode"
+    return isinstance(value, bytes) or (isinstance(value, Made) and value.dotted == "_codecs.encode")
 
 
 def _strings(args: tuple[Any, ...]) -> str:

@@ -19,9 +19,9 @@ MOST_BYTES = 64 << 20  # of one pickle
 MOST_MEMORY = 96 << 20  # estimated, of all stand-ins of one file
 
 _COST = (
-    {name: 110 for name in ("BINPUT", "LONG_BINPUT", "PUT", "MEMOIZE", "MARK", "EMPTY_LIST", "LIST")}
-    | {name: 180 for name in ("EMPTY_DICT", "DICT", "BINPERSID", "PERSID", "NEXT_BUFFER", "EMPTY_SET")}
-    | {name: 260 for name in ("REDUCE", "NEWOBJ", "NEWOBJ_EX", "OBJ", "GLOBAL", "STACK_GLOBAL", "INST")}
+    dict.fromkeys(("BINPUT", "LONG_BINPUT", "PUT", "MEMOIZE", "MARK", "EMPTY_LIST", "LIST"), 110)
+    | dict.fromkeys(("EMPTY_DICT", "DICT", "BINPERSID", "PERSID", "NEXT_BUFFER", "EMPTY_SET"), 180)
+    | dict.fromkeys(("REDUCE", "NEWOBJ", "NEWOBJ_EX", "OBJ", "GLOBAL", "STACK_GLOBAL", "INST"), 260)
 )
 _CHEAP = 56  # bytes: a number or a short tuple, and its place in a list
 
@@ -110,9 +110,7 @@ def walk(stream: Stream, judge: Judge, budget: Budget) -> Walked:
             budget.operations -= 1
             argument = operation.argument
             budget.memory -= (
-                sys.getsizeof(argument) + 8
-                if isinstance(argument, str | bytes)
-                else _COST.get(operation.name, _CHEAP)
+                sys.getsizeof(argument) + 8 if isinstance(argument, str | bytes) else _COST.get(operation.name, _CHEAP)
             )
             if budget.operations < 0 or budget.memory < 0 or operation.position - start > MOST_BYTES:
                 judge.odd("unknown", "a pickle that is larger than any model needs; given up", operation.position)

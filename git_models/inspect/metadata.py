@@ -12,14 +12,17 @@ _MOST_KEYS = 100
 _MOST_ITEMS = 50  # of a list that is shown
 _MOST_TEXT = 2000  # characters
 _MOST_DEPTH = 3
+_STATES = ("optim", "lr_sched", "scaler", "state_dict", "model_state")  # of use to the trainer alone
 _NOTHING = object()
 _FLOATS = {"f8": "d", "f4": "f", "f2": "e", "i8": "q", "i4": "i", "u1": "B", "b1": "?"}
 
 
 def metadata(root: Any) -> dict[str, Any]:
     """The plain values at the top of a checkpoint, as JSON values; tensors and objects are left out."""
-    value = plain(root) if isinstance(root, Pairs | Made) else None
-    return value if isinstance(value, dict) else {}
+    if isinstance(root, Pairs) or (isinstance(root, Made) and root.dotted in allow.CONTAINERS):
+        value = _mapping(root, 0, _STATES)
+        return value if isinstance(value, dict) else {}
+    return {}
 
 
 def plain(value: Any, depth: int = 0) -> Any:
@@ -44,7 +47,7 @@ def plain(value: Any, depth: int = 0) -> Any:
     return _mapping(value, depth)
 
 
-def _mapping(value: Any, depth: int) -> Any:
+def _mapping(value: Any, depth: int, without: tuple[str, ...] = ()) -> Any:
     items: list[Any] = []
     if isinstance(value, Pairs):
         items = value.items
@@ -53,6 +56,8 @@ def _mapping(value: Any, depth: int) -> Any:
     result: dict[str, Any] = {}
     for at in range(0, min(len(items) - 1, 2 * _MOST_KEYS), 2):
         key = items[at]
+        if without and isinstance(key, str) and key.startswith(without):
+            continue
         if isinstance(key, str | int) and (one := plain(items[at + 1], depth + 1)) is not _NOTHING:
             result[str(key)[:100]] = one
     return result or _NOTHING
@@ -61,7 +66,9 @@ def _mapping(value: Any, depth: int) -> Any:
 def _scalar(value: Made) -> Any:
     """A numpy scalar's number."""
     args = value.args
-    if not (isinstance(args, tuple) and len(args) == 2 and isinstance(args[0], Made) and isinstance(args[0].args, tuple)):
+    if not (
+        isinstance(args, tuple) and len(args) == 2 and isinstance(args[0], Made) and isinstance(args[0].args, tuple)
+    ):
         return _NOTHING
     code = args[0].args[0] if args[0].args else ""
     raw = args[1]

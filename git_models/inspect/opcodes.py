@@ -16,26 +16,26 @@ from git_models.inspect.reading import Broken, Stream
 LONGEST = 1 << 16
 """Bytes of a string that are kept; a longer one becomes `Opaque` (no class name is that long)."""
 
-NAMES: dict[int, str] = {
-    ord(char): name
-    for char, name in zip(
-        "(.012FINJKMRSTUVXabcd}eghijl]opqrstu)Q\x80\x81\x82\x83\x84\x85\x86\x87\x88\x89\x8a\x8bBC"
-        "\x8c\x8d\x8e\x8f\x90\x91\x92\x93\x94\x95\x96\x97\x98GLP",
-        "MARK STOP POP POP_MARK DUP FLOAT INT NONE BININT BININT1 BININT2 REDUCE STRING BINSTRING SHORT_BINSTRING"
-        " UNICODE BINUNICODE APPEND BUILD GLOBAL DICT EMPTY_DICT APPENDS GET BINGET INST LONG_BINGET LIST EMPTY_LIST"
-        " OBJ PUT BINPUT LONG_BINPUT SETITEM TUPLE SETITEMS EMPTY_TUPLE BINPERSID PROTO NEWOBJ EXT1 EXT2 EXT4 TUPLE1"
-        " TUPLE2 TUPLE3 NEWTRUE NEWFALSE LONG1 LONG4 BINBYTES SHORT_BINBYTES SHORT_BINUNICODE BINUNICODE8 BINBYTES8"
-        " EMPTY_SET ADDITEMS FROZENSET NEWOBJ_EX STACK_GLOBAL MEMOIZE FRAME BYTEARRAY8 NEXT_BUFFER READONLY_BUFFER"
-        " BINFLOAT LONG PERSID".split(),
-        strict=True,
-    )
-}
+_CODES = (
+    b"(.012FINJKMRSTUVXabcd}eghijl]opqrstu)Q\x80\x81\x82\x83\x84\x85\x86\x87\x88\x89\x8a\x8bBC"
+    b"\x8c\x8d\x8e\x8f\x90\x91\x92\x93\x94\x95\x96\x97\x98GLP"
+)
+_NAMES = (
+    "MARK STOP POP POP_MARK DUP FLOAT INT NONE BININT BININT1 BININT2 REDUCE STRING BINSTRING SHORT_BINSTRING"
+    " UNICODE BINUNICODE APPEND BUILD GLOBAL DICT EMPTY_DICT APPENDS GET BINGET INST LONG_BINGET LIST EMPTY_LIST"
+    " OBJ PUT BINPUT LONG_BINPUT SETITEM TUPLE SETITEMS EMPTY_TUPLE BINPERSID PROTO NEWOBJ EXT1 EXT2 EXT4 TUPLE1"
+    " TUPLE2 TUPLE3 NEWTRUE NEWFALSE LONG1 LONG4 BINBYTES SHORT_BINBYTES SHORT_BINUNICODE BINUNICODE8 BINBYTES8"
+    " EMPTY_SET ADDITEMS FROZENSET NEWOBJ_EX STACK_GLOBAL MEMOIZE FRAME BYTEARRAY8 NEXT_BUFFER READONLY_BUFFER"
+    " BINFLOAT LONG PERSID"
+)
+NAMES: dict[int, str] = dict(zip(_CODES, _NAMES.split(), strict=True))
 
-WEIGHTS_ONLY = frozenset(
+_KNOWN_TO_TORCH = (
     "GLOBAL NEWOBJ REDUCE BUILD APPEND APPENDS SETITEM SETITEMS MARK TUPLE TUPLE1 TUPLE2 TUPLE3 NONE NEWFALSE NEWTRUE"
     " EMPTY_TUPLE EMPTY_LIST EMPTY_DICT EMPTY_SET BININT BININT1 BININT2 BINFLOAT BINUNICODE SHORT_BINSTRING BINPERSID"
-    " BINGET LONG_BINGET BINPUT LONG_BINPUT LONG1 PROTO STOP".split()
+    " BINGET LONG_BINGET BINPUT LONG_BINPUT LONG1 PROTO STOP"
 )
+WEIGHTS_ONLY = frozenset(_KNOWN_TO_TORCH.split())
 """The opcodes that PyTorch 2.13's weights-only unpickler knows."""
 
 _WIDTH = {  # unsigned arguments of fixed size, in bytes
@@ -46,7 +46,7 @@ _COUNTED = {  # a length of so many bytes, then the bytes
     "SHORT_BINSTRING": 1, "BINSTRING": 4, "SHORT_BINUNICODE": 1, "BINUNICODE": 4, "BINUNICODE8": 8,
     "SHORT_BINBYTES": 1, "BINBYTES": 4, "BINBYTES8": 8, "BYTEARRAY8": 8, "LONG1": 1, "LONG4": 4,
 }  # fmt: skip
-_LINES = frozenset("FLOAT INT LONG STRING UNICODE GET PUT PERSID".split())
+_LINES = frozenset({"FLOAT", "INT", "LONG", "STRING", "UNICODE", "GET", "PUT", "PERSID"})
 
 
 class Opaque:
@@ -58,7 +58,7 @@ class Opaque:
         self.what = what
 
 
-Argument: TypeAlias = "None | int | float | bool | str | bytes | tuple[str, str] | Opaque"
+Argument: TypeAlias = "int | float | bool | str | bytes | tuple[str, str] | Opaque | None"
 
 
 class Operation(NamedTuple):
@@ -138,7 +138,11 @@ def _line(name: str, line: bytes) -> Argument:
             return int(text.strip().rstrip("L"))
         return Opaque("a number in an unusual form")
     if name == "FLOAT":
-        return float(text) if re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?|[+-]?(inf|nan)", text) else Opaque("a number")
+        return (
+            float(text)
+            if re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?|[+-]?(inf|nan)", text)
+            else Opaque("a number")
+        )
     if name == "STRING":
         plain = re.fullmatch(r"(['\"])([^\\]*)\1", text)
         return plain[2] if plain and text.isascii() else Opaque("a string with escapes")

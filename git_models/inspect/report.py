@@ -54,9 +54,10 @@ class Tensor(NamedTuple):
     elements: int
     bytes: int
     storage: str = ""  # key of the storage that holds it; renumbered at each save
-    start: int = -1  # of the tensor's first element in the file
+    offset: int = -1  # of its first element in the storage, -1 if its elements are strewn about
+    start: int = -1  # of its first element in the file
     crc: int = 0  # CRC-32 of the whole storage, from the archive's directory
-    layout: str = ""  # place in the storage and strides, if they are not "all of it, row by row"
+    layout: str = ""  # first element and strides, "" if it is all of the storage, row by row
     trained: bool = True  # False for buffers, optimiser state and second copies
 
 
@@ -82,7 +83,7 @@ class Ledger:
 
     def add(self, severity: Severity, what: str, where: str = "") -> None:
         self.rank = max(self.rank, _RANK[severity])
-        if len(self.findings) < _MOST_FINDINGS or severity == "dangerous" and len(self.findings) < 2 * _MOST_FINDINGS:
+        if len(self.findings) < _MOST_FINDINGS or (severity == "dangerous" and len(self.findings) < 2 * _MOST_FINDINGS):
             self.findings[Finding(severity, what[:300], where[:200])] = None
 
     def needs(self, name: str, severity: Severity) -> None:

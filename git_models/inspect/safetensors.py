@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeGuard
 
 from git_models.inspect.look import Look
 from git_models.inspect.reading import Broken, read_at
@@ -97,5 +97,5 @@ def _entry(name: str, entry: Any) -> tuple[str, tuple[int, ...], int, int]:
     raise Broken(f"{name[:100]} is not described as a tensor")
 
 
-def _counts(value: Any) -> bool:
+def _counts(value: Any) -> TypeGuard[list[int]]:
     return isinstance(value, list) and all(type(one) is int and 0 <= one < 1 << 62 for one in value)

@@ -167,9 +167,13 @@ def _stored(
         for at, (size, stride) in enumerate(zip(shape, strides, strict=False))
     )
     whole = contiguous and offset == 0 and (place is None or place.length == tensor.bytes)
-    start = place.start + offset * width if place and place.start >= 0 and contiguous else -1
+    within = offset * width if contiguous else -1
     return tensor._replace(
-        storage=key, start=start, crc=place.crc if place else 0, layout="" if whole else f"{offset}:{strides}"
+        storage=key,
+        offset=within,
+        start=place.start + within if place and place.start >= 0 and contiguous else -1,
+        crc=place.crc if place else 0,
+        layout="" if whole else f"{offset}:{strides}",
     )
 
 
@@ -234,7 +238,8 @@ def mark_trained(found: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     model = next((key for key in _MODEL_KEYS if key in tops), None)
     if model is None:
         return tuple(
-            one._replace(trained=False) if one.name.startswith(("optim", "lr_sched", "scaler")) else one for one in found
+            one._replace(trained=False) if one.name.startswith(("optim", "lr_sched", "scaler")) else one
+            for one in found
         )
     return tuple(one._replace(trained=one.trained and one.name.partition(".")[0] == model) for one in found)
 
@@ -253,5 +258,3 @@ def parameters(found: tuple[Tensor, ...]) -> int:
             seen.add(key)
         total += tensor.elements
     return total
-
-

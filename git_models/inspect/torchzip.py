@@ -71,12 +71,12 @@ def look(file: BinaryIO, size: int, ledger: Ledger, budget: Budget, thorough: bo
 
 
 def _check_names(inside: dict[str, Entry], script: bool, ledger: Ledger) -> None:
-    if "data.pkl" not in inside or "version" not in inside and not script:
+    if "data.pkl" not in inside or ("version" not in inside and not script):
         ledger.add("unknown", "not the entries that torch writes: data.pkl and version in one folder")
     if script:
         ledger.add("needs classes", "TorchScript brings its own program, which runs when the model is called")
     for name in inside:
-        if _KNOWN.fullmatch(name) or script and _SCRIPT.fullmatch(name):
+        if _KNOWN.fullmatch(name) or (script and _SCRIPT.fullmatch(name)):
             continue
         if name.casefold().rpartition("/")[2] in ("data.pkl", "version"):
             ledger.add("dangerous", "a second data.pkl or version", name)
@@ -84,9 +84,7 @@ def _check_names(inside: dict[str, Entry], script: bool, ledger: Ledger) -> None
             ledger.add("unknown", "an entry that torch does not write", name)
 
 
-def _pickle(
-    file: BinaryIO, size: int, name: str, entry: Entry, script: bool, ledger: Ledger, budget: Budget
-) -> object:
+def _pickle(file: BinaryIO, size: int, name: str, entry: Entry, script: bool, ledger: Ledger, budget: Budget) -> object:
     """Walk one pickle of the archive."""
     start = content(file, size, entry, ledger)
     if entry.method:
