@@ -20,6 +20,9 @@ from git_models.workers import Crew, Item, Outcome, Pace, Stopped, Wait, each
 RESTARTS = 3
 """How often a file is begun again with one source."""
 
+IMPATIENT = 10.0
+"""Seconds that a source may make us wait while another one could be asked."""
+
 
 class Segment(NamedTuple):
     """A stretch of the file and the asset that holds exactly it."""
@@ -144,12 +147,15 @@ class _Batch:
             part.resume(item.size)
             self._count(part.solid, moved=False)
             errors: list[ModelsError] = []
-            for remote, stretch in self._sources(item, segments):
+            sources = self._sources(item, segments)
+            for remote, stretch in sources:
                 if remote.url in self._dark:
                     errors.append(self._dark[remote.url])
                     continue
                 try:
-                    self._from(remote, stretch, item, part)
+                    # Rather to the next source than a long wait for this one.
+                    limit = None if remote is sources[-1][0] else IMPATIENT
+                    self._from(remote, stretch, item, part, limit)
                     return part
                 except RemoteError as error:
                     errors.append(error)
@@ -172,12 +178,12 @@ class _Batch:
             self.moved += number if moved else 0
         self.advance(number)
 
-    def _from(self, remote: Source, segments: list[Segment], item: Item, part: PartFile) -> None:
+    def _from(self, remote: Source, segments: list[Segment], item: Item, part: PartFile, limit: float | None) -> None:
         """All bytes from one remote. Raises NotAModel, NotThere, RemoteError."""
         for again in range(RESTARTS + 1):
             fresh = part.solid == 0
             try:
-                self._run(remote, segments, item, part)
+                self._run(remote, segments, item, part, limit)
                 _compare(item, part, remote)
                 return
             except (StartOver, NotAModel) as error:
@@ -191,7 +197,7 @@ class _Batch:
                     raise
         raise AssertionError
 
-    def _run(self, remote: Source, segments: list[Segment], item: Item, part: PartFile) -> None:
+    def _run(self, remote: Source, segments: list[Segment], item: Item, part: PartFile, limit: float | None) -> None:
         size = segments[-1].stop
         several = remote.several and self.alone and self.jobs > 1 and size - part.solid >= self.crew.pace.alone
         pieces = _pieces(segments, part.solid, self.crew.pace.range if several else 0)
@@ -203,6 +209,7 @@ class _Batch:
             self.crew.keep_trying(
                 lambda piece=piece: self._pull(remote, piece, item, part, sink),  # type: ignore[misc]
                 lambda: part.solid,
+                limit,
             )
 
     def _ranges(self, remote: Source, pieces: list[Piece], item: Item, part: PartFile) -> None:

@@ -121,11 +121,13 @@ class Crew:
                 rest = self._starts[0] + 60 - now
             self.pause(rest, f"the service takes {per_minute} files a minute")
 
-    def keep_trying(self, do: Callable[[], R], moved: Callable[[], int] = lambda: 0) -> R:
-        """The result of `do`, called again after failures that pass.
+    def keep_trying(self, do: Callable[[], R], moved: Callable[[], int] = lambda: 0, limit: float | None = None) -> R:
+        """The result of `do`, called again after failures that pass. Raises the last failure.
 
-        `moved` counts bytes: whoever makes progress may fail more often. Raises the last failure.
+        `moved` counts bytes: whoever makes progress may fail more often. `limit` is the longest wait
+        that a service may ask for, in seconds (None: the pace's).
         """
+        limit = self.pace.limit if limit is None else limit
         failures, mark, dark = 0, moved(), None
         while True:
             self.check()
@@ -145,7 +147,7 @@ class Crew:
                     left = dark + self.patience - now
                     if left <= delay:
                         raise
-                elif failures >= self.pace.tries or delay > self.pace.limit:
+                elif failures >= self.pace.tries or delay > limit:
                     raise
                 if isinstance(error, RateLimited):
                     self._not_before = max(self._not_before, now + delay)

@@ -244,15 +244,20 @@ class Answer:
 
 def _gathered(raw: Any) -> Iterator[bytes]:
     """Blocks of about READ bytes, or what came within GATHER seconds: a trickle must be noticed."""
-    read = getattr(raw, "read1", None) or (lambda count: raw.read(count))
+    read = getattr(raw, "read1", None) or raw.read
     blocks: list[bytes] = []
     count, since = 0, time.monotonic()
-    while data := read(READ):
-        blocks.append(data)
-        count += len(data)
-        if count >= READ or time.monotonic() - since >= GATHER:
-            yield b"".join(blocks)
-            blocks, count, since = [], 0, time.monotonic()
+    try:
+        while data := read(READ):
+            blocks.append(data)
+            count += len(data)
+            if count >= READ or time.monotonic() - since >= GATHER:
+                yield b"".join(blocks)
+                blocks, count, since = [], 0, time.monotonic()
+    except Exception:
+        if blocks:
+            yield b"".join(blocks)  # the next try goes on behind these
+        raise
     if blocks:
         yield b"".join(blocks)
 
