@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
-import sys
 
 from git_models import git
 from git_models.errors import ModelsError
@@ -21,13 +19,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, out: Output) -> int:
     extra = [o for o in args.options if o != "--"]
     folder = args.folder or os.path.basename(args.url.rstrip("/")).removesuffix(".git")
-    # git's own progress goes to the terminal as it comes.
-    done = subprocess.run([git.program(), "clone", *extra, "--", args.url, folder], stdout=sys.stderr, check=False)
-    if done.returncode:
+    if git.attached("clone", *extra, "--", args.url, folder):
         raise ModelsError(f"git clone of {args.url} failed")
     os.chdir(folder)
-    from git_models.commands import pull
-    from git_models.main import parse
+    from git_models.commands import parse, pull
 
     options = parse(["pull", *(["--json"] if args.json else []), *(["-q"] if args.quiet else [])])
     return pull.run(options, out)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 from git_models import manifests, repo
+from git_models.commands import usage
 from git_models.errors import NotARepository
-from git_models.main import usage
 from git_models.output import Output, plural, size
 
 
