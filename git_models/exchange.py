@@ -7,10 +7,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
 from typing import NamedTuple
 
-from git_models import history, link, manifests, messages, objects, patterns, places, statcache, transfer
+from git_models import history, link, manifests, messages, objects, patterns, places, remotes, statcache, transfer
 from git_models.errors import ModelsError, Offline
 from git_models.manifest import Entry, Manifest
-from git_models.output import Output, plural, size
+from git_models.output import Output, duration, plural, size
 from git_models.places import Place
 from git_models.repo import Repo
 from git_models.staging import stat_file
@@ -55,17 +55,16 @@ def item(entry: Entry) -> Item:
     )
 
 
-def wait(out: Output) -> Callable[[float, str], None]:
-    """Sleep for a remote that asked for it, and say so."""
+def countdown(out: Output) -> Callable[[float, str], None]:
+    """Say what a remote makes us wait for: the first second of it, then every half minute."""
 
-    def pause(seconds: float, why: str) -> None:
-        import time
+    def tell(seconds: float, why: str) -> None:
+        if why not in told or round(seconds) % 30 == 0:
+            told.add(why)
+            out.note(f"waiting {duration(seconds)}: {why}")
 
-        if seconds >= 2:
-            out.note(f"waiting {seconds:.0f} s: {why}")
-        time.sleep(seconds)
-
-    return pause
+    told: set[str] = set()
+    return tell
 
 
 def push(repo: Repo, place: Place, wanted: Mapping[str, Entry], out: Output, *, dry_run: bool = False) -> Pushed:
@@ -99,7 +98,7 @@ def push(repo: Repo, place: Place, wanted: Mapping[str, Entry], out: Output, *, 
             remote,
             jobs=repo.config.jobs,
             advance=advance,
-            wait=wait(out),
+            wait=countdown(out),
         )
     ok = {i.sha256 for i in done.done}
     objects.note_held(repo.models, place.url, ok)
@@ -164,15 +163,12 @@ def fetch(
     folder = os.path.join(repo.models, "incomplete")
     os.makedirs(folder, exist_ok=True)
     objects.need_space(folder, total, plural(len(unique), "model"))
-    landed: list[tuple[str, str]] = []
     pinned: dict[str, str] = {}
 
     def land(what: Item, file: str) -> None:
-        oid = what.sha256
-        if not oid:
-            with open(file, "rb") as stream:
-                oid = pinned[what.md5] = link.hashed(stream.fileno()).sha256
-        landed.append((oid, file))
+        pinned[what.md5] = what.sha256
+        objects.flush([file])
+        objects.take(repo.models, file, what.sha256)
 
     with out.progress("Downloading", total) as advance:
         done = transfer.download(
@@ -183,11 +179,9 @@ def fetch(
             advance=advance,
             land=land,
             patience=patience,
-            wait=wait(out),
+            wait=countdown(out),
+            links=remotes.links(remotes.Options(top=repo.top, from_manifest=True, patience=patience)),
         )
-    objects.flush([file for _, file in landed])
-    for oid, file in landed:
-        objects.take(repo.models, file, oid)
     for place, _ in usable[:1]:
         # Which of several places served an object is not told; only a sole place can be credited.
         if len(usable) == 1:
@@ -219,6 +213,19 @@ def selected(repo: Repo, known: Manifest, include: Sequence[str] = (), exclude: 
         for path in known.models
         if (not include or patterns.matches(include, path)) and not (exclude and patterns.matches(exclude, path))
     ]
+
+
+def matching(repo: Repo, known: Manifest, typed: Sequence[str]) -> list[str]:
+    """The models that paths, folders or names as a user typed them stand for. Raises ModelsError for an unknown one."""
+    found: list[str] = []
+    for text in typed:
+        path = repo.relative(text)
+        hits = [p for p in known.models if path in (".", p) or p.startswith(path + "/")]
+        hits = hits or [p for p, e in known.models.items() if text == (e.name or os.path.basename(p))]
+        if not hits:
+            raise messages.unknown(text, list(known.models))
+        found += hits
+    return list(dict.fromkeys(found))
 
 
 def unwanted(repo: Repo, known: Manifest) -> frozenset[str]:

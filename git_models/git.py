@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from functools import cache
 
@@ -101,3 +102,8 @@ def text(*args: str, cwd: str | None = None, ok: Sequence[int] = (0,)) -> str:
 def popen(*args: str, cwd: str | None = None) -> subprocess.Popen[bytes]:
     """A git whose stdout is read as it comes."""
     return subprocess.Popen([program(), *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, cwd=cwd)
+
+
+def attached(*args: str) -> int:
+    """Run git on the user's terminal, its own progress and questions included; its exit code."""
+    return subprocess.run([program(), *args], stdout=sys.stderr, check=False).returncode

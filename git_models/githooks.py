@@ -126,6 +126,32 @@ def write_pathspecs(repo: Repo, known: Manifest) -> None:
         os.replace(file + ".new", file)
 
 
+def watch(repo: Repo) -> None:
+    """Let git ask us, before it looks at the work tree, whether a model changed.
+
+    Raises ModelsError if the setting is taken.
+    """
+    taken = repo.config.raw.get("core.fsmonitor", ())
+    file = os.path.join(repo.models, "fsmonitor")
+    if taken and taken[-1] not in (file, "false"):
+        raise ModelsError(f"core.fsmonitor is in use here ({taken[-1]}), so --watch is not possible")
+    os.makedirs(repo.models, exist_ok=True)
+    with open(file, "w", encoding="utf-8", errors="surrogateescape") as stream:
+        stream.write(text("fsmonitor"))
+    os.chmod(file, 0o777 & ~_umask())
+    git.run("config", "core.fsmonitor", file, cwd=repo.top)
+    git.run("config", "core.fsmonitorHookVersion", "2", cwd=repo.top)
+
+
+def unwatch(repo: Repo) -> None:
+    """Undo `watch`."""
+    file = os.path.join(repo.models, "fsmonitor")
+    if repo.config.raw.get("core.fsmonitor", ("",))[-1] == file:
+        git.run("config", "--unset", "core.fsmonitor", cwd=repo.top)
+        git.run("config", "--unset", "core.fsmonitorHookVersion", cwd=repo.top, ok=(0, 5))
+        os.unlink(file)
+
+
 def _read(file: str) -> bytes | None:
     try:
         with open(file, "rb") as stream:

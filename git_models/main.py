@@ -4,40 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib import import_module
 
 from git_models import __version__
-
-# name -> (module below git_models.commands, what it does); the order is that of the overview.
-COMMANDS = {
-    "setup": ("setup", "prepare this clone: hooks, excludes, remote"),
-    "status": ("status", "what is changed, missing, not pushed"),
-    "add": ("add", "record weight files, new or retrained"),
-    "push": ("push", "upload what the remote lacks"),
-    "pull": ("pull", "fetch what is missing and put it in place"),
-    "list": ("list", "models, sizes, versions"),
-    "clone": ("clone", "git clone, setup and pull in one"),
-    "check": ("check", "for CI: weights in git, a bad manifest"),
-    "doctor": ("doctor", "find what is wrong and how to mend it"),
-    "fetch": ("fetch", "fetch into the store only"),
-    "checkout": ("checkout", "put models in place from the store"),
-    "rm": ("rm", "remove models from the manifest and the work tree"),
-    "mv": ("mv", "rename a model"),
-    "track": ("track", "treat files of this pattern as weights"),
-    "untrack": ("untrack", "leave files of this pattern to git"),
-    "remote": ("remote", "the places that keep the bytes"),
-    "login": ("login", "a token for GitHub"),
-    "verify": ("verify", "hash everything again"),
-    "hook": ("hook", ""),
-}
-ALIASES = {"install": "setup", "init": "setup", "ls": "list", "ls-files": "list"}
-COMMON = 9
+from git_models.commands import parse, usage
 
 EXIT_BUG, EXIT_INTERRUPTED = 3, 130
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command. Returns the exit code: 0 done, 1 expected failure or "no", 2 usage, 3 a bug, 128 no repository."""
+    """Run one command; returns 0 done, 1 expected failure or "no", 2 usage, 3 a bug, 128 no repository."""
     words = list(sys.argv[1:] if argv is None else argv)
     if words in (["--version"], ["-V"]):
         print(f"git-models {__version__}")
@@ -46,24 +21,6 @@ def main(argv: list[str] | None = None) -> int:
         print(usage())
         return 0
     return _guarded(words)
-
-
-def usage() -> str:
-    """The text of `git models -h`."""
-    rows = [f"  {name:<10} {text}" for name, (_, text) in COMMANDS.items() if text]
-    return "\n".join(
-        [
-            "usage: git models COMMAND [-h] [-q] [-v] [--json] …",
-            "",
-            "Model weights that do not fit into git: kept elsewhere, named in models.yaml.",
-            "",
-            *rows[:COMMON],
-            "",
-            *rows[COMMON:],
-            "",
-            "git models COMMAND -h says more; git help models is the manual.",
-        ]
-    )
 
 
 def _guarded(words: list[str]) -> int:
@@ -89,30 +46,12 @@ def _guarded(words: list[str]) -> int:
 
 
 def _run(words: list[str]) -> int:
-    import argparse
-
-    from git_models.errors import UsageError
     from git_models.output import Output
 
-    if not words:
-        words = ["overview"]
-    name = ALIASES.get(words[0], words[0])
-    if name != "overview" and name not in COMMANDS:
-        import difflib
-
-        close = difflib.get_close_matches(name, [*COMMANDS, *ALIASES], 1)
-        raise UsageError(f"there is no command {name!r}", f"git models {close[0]}" if close else "git models -h")
-    module = import_module(f"git_models.commands.{COMMANDS[name][0] if name in COMMANDS else name}")
-    parser = argparse.ArgumentParser(prog=f"git models {words[0]}", description=module.__doc__, allow_abbrev=False)
-    if name != "hook":
-        parser.add_argument("-q", "--quiet", action="store_true", help="only errors")
-        parser.add_argument("-v", "--verbose", action="store_true", help="say more")
-        parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
-    module.configure(parser)
-    options = parser.parse_args(words[1:])
+    options = parse(words or ["overview"])
     values = vars(options)
     out = Output(json=values.get("json", False), quiet=values.get("quiet", False), verbose=values.get("verbose", False))
-    code: int = module.run(options, out)
+    code: int = options.module.run(options, out)
     return code
 
 

@@ -119,6 +119,11 @@ def record(
     index.edit(remove=remove, add=staged)
 
 
+def stage(repo: Repo, raw: bytes) -> None:
+    """Put these bytes into the index as models.yaml; the sides of a conflict go."""
+    index.edit(add={manifest.NAME: index.write_blob(raw)})
+
+
 def write(repo: Repo, raw: bytes) -> None:
     """Replace the work tree's manifest in one step; its mode stays."""
     target = repo.path(manifest.NAME)

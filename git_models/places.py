@@ -60,6 +60,18 @@ def for_push(repo: Repo, known: Manifest, git_remote: str = "", url: str = "") -
     )
 
 
+def by_name(repo: Repo, known: Manifest, text: str) -> Place:
+    """The place that a user named, by name or by URL. Raises ModelsError for an unknown name."""
+    found = for_pull(repo, known)
+    for place in found:
+        if text in (place.name, place.url):
+            return place
+    if "://" in text:
+        return Place(text.partition(":")[0], remotes.normalise(text), "argument", True)
+    names = ", ".join(p.name for p in found) or "none"
+    raise ModelsError(f"no place is called {text!r}; there are: {names}", "git models remote list")
+
+
 def approved(repo: Repo, name: str, url: str) -> bool:
     """Whether a place that only the manifest names may be read from unasked.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from git_models import config, git
 from git_models.errors import ModelsError, NotARepository
@@ -78,6 +78,11 @@ def find(folder: str | None = None) -> Repo:
     common = os.path.normpath(os.path.join(folder or os.getcwd(), common))
     settings = git.run("config", "-z", "--get-regexp", config.PATTERN, cwd=folder, env=env, ok=(0, 1))
     return Repo(top=top, git_dir=git_dir, common=common, prefix=prefix, config=config.parse(settings))
+
+
+def with_jobs(repo: Repo, jobs: int) -> Repo:
+    """The same repository with another number of transfers at once."""
+    return replace(repo, config=replace(repo.config, jobs=jobs))
 
 
 def operation(repo: Repo) -> str:

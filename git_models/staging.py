@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from git_models import excludes, index, link, manifest, manifests, objects, paths, patterns, statcache
-from git_models.errors import ModelsError
-from git_models.hashing import Digests, Hasher
+from git_models import excludes, index, link, manifest, manifests, objects, paths, patterns, statcache, transfer
+from git_models.errors import ManifestError, ModelsError
+from git_models.hashing import Digests
 from git_models.manifest import Entry, Manifest
 from git_models.repo import Repo
 
@@ -99,7 +99,7 @@ def make_entry(repo: Repo, known: Manifest, path: str, digests: Digests, file: s
     old = known.models.get(path)
     twin = next((e for e in known.models.values() if e.sha256 == digests.sha256 and e.asset), None)
     asset = twin.asset if twin else manifest.asset_name(path, digests.sha256)
-    parts = twin.parts if twin else _parts(file, digests.size, repo.config.part_size, asset)
+    parts = twin.parts if twin else transfer.parts_of(file, asset, repo.config.part_size)
     entry = Entry(path=path, md5=digests.md5, sha256=digests.sha256, size=digests.size, asset=asset, parts=parts)
     if old is not None:
         # Links lead to the bytes that were here before.
@@ -108,26 +108,6 @@ def make_entry(repo: Repo, known: Manifest, path: str, digests: Digests, file: s
             md5=digests.md5, sha256=digests.sha256, size=digests.size, asset=asset, parts=parts, urls=urls
         )
     return entry._replace(**fields) if fields else entry
-
-
-def _parts(file: str, size: int, limit: int, asset: str) -> tuple[manifest.Part, ...]:
-    """The parts in which a file over `limit` bytes goes up, each with its own digests."""
-    if size <= limit:
-        return ()
-    count = -(-size // limit)
-    width = max(2, len(str(count)))
-    found = []
-    with open(file, "rb", buffering=0) as stream:
-        for number in range(1, count + 1):
-            hasher, left = Hasher(), min(limit, size - stream.tell())
-            while left:
-                data = stream.read(min(1 << 20, left))
-                hasher.update(data)
-                left -= len(data)
-            digests = hasher.digests()
-            name = f"{asset}.part-{number:0{width}}-of-{count:0{width}}"
-            found.append(manifest.Part(name, digests.size, digests.sha256, digests.md5))
-    return tuple(found)
 
 
 class Added(NamedTuple):
@@ -228,7 +208,7 @@ def register(
             cache.pop(item.path, None)
     for old_path, _ in moved:
         cache.pop(old_path, None)
-    statcache.save(stat_file(repo), cache)
+    save_stat(repo, cache)
     _agree(repo)
     total = sum(item.digests.size for item in kept)
     return Added(tuple(new), tuple(changed), tuple(moved), tuple(unchanged), total)
@@ -263,6 +243,15 @@ def _refuse_submodules(wanted: Iterable[str]) -> None:
 def stat_file(repo: Repo) -> str:
     """The stat cache of this worktree."""
     return os.path.join(repo.state, "stat")
+
+
+def save_stat(repo: Repo, records: dict[str, statcache.Record]) -> None:
+    """Replace the stat cache, noting which files differ from the manifest: the hook asks for that."""
+    try:
+        named = {path: e.sha256 for path, e in manifests.current(repo).models.items() if e.sha256}
+    except ManifestError:
+        named = {}
+    statcache.save(stat_file(repo), records, named)
 
 
 def modified(repo: Repo, known: Manifest, cache: Mapping[str, statcache.Record]) -> list[str]:

@@ -32,31 +32,40 @@ def trusted(known: Record, st: os.stat_result) -> bool:
 
 def load(file: str) -> dict[str, Record]:
     """The records by path; {} when there are none or the file is of another Python."""
+    return _read(file)[0]
+
+
+def _read(file: str) -> tuple[dict[str, Record], list[str]]:
     try:
         with open(file, "rb") as stream:
-            data = marshal.loads(stream.read())
+            records, differing = marshal.loads(stream.read())
     except (OSError, ValueError, EOFError, TypeError):
-        return {}
-    return data if isinstance(data, dict) else {}
+        return {}, []
+    return records, differing
 
 
-def save(file: str, records: dict[str, Record]) -> None:
-    """Replace the records. A cache: the last of several writers wins, and nothing is lost by that."""
+def save(file: str, records: dict[str, Record], named: dict[str, str]) -> None:
+    """Replace the records; `named` is the sha256 that the manifest gives each path.
+
+    A cache: the last of several writers wins, and nothing is lost by that.
+    """
+    differing = [path for path, known in records.items() if named.get(path, known[0]) != known[0]]
     os.makedirs(os.path.dirname(file), exist_ok=True)
     temp = f"{file}.{os.getpid()}"
     with open(temp, "wb") as stream:
-        stream.write(marshal.dumps(records))
+        stream.write(marshal.dumps((records, differing)))
     os.replace(temp, file)
 
 
 def changed(file: str, top: str) -> bool:
-    """Whether any recorded file that is there may have other bytes than recorded."""
-    for path, known in load(file).items():
+    """Whether any recorded file that is there may have other bytes than the manifest says."""
+    records, differing = _read(file)
+    for path, known in records.items():
         try:
             st = os.lstat(os.path.join(top, path))
         except OSError:
             continue
-        if not trusted(known, st):
+        if path in differing or not trusted(known, st):
             return True
     return False
 

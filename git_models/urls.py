@@ -82,15 +82,16 @@ def _canonical(host: str, version: int) -> bool:
         return False
 
 
-_NAT64 = ("64:ff9b::/96", "64:ff9b:1::/48")
+# Not in every Python's own tables: documentation (RFC 9637), the retired 6to4 relays (RFC 7526).
+_MORE = ("3fff::/20", "192.88.99.0/24")
 
 
 def public_address(ip: str) -> bool:
     """Whether an address, as a resolver gives it, belongs to the public internet.
 
     False for private, loopback, link-local (cloud metadata), shared (CGNAT), multicast, reserved
-    and documentation ranges, for IPv6 forms that carry an IPv4 address to any of them or through a
-    translator, and for anything that is no address.
+    and documentation ranges, for every IPv6 form that carries an IPv4 address, and for anything that
+    is no address.
     """
     import ipaddress
 
@@ -98,48 +99,36 @@ def public_address(ip: str) -> bool:
         address = ipaddress.ip_address(ip.partition("%")[0])
     except ValueError:
         return False
+    if any(address in ipaddress.ip_network(net) for net in _MORE):
+        return False
     if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped:
-            return public_address(str(address.ipv4_mapped))
-        # 6to4, Teredo, NAT64, IPv4-compatible: they end wherever the embedded address says.
-        if address.sixtofour or address.teredo or int(address) < 1 << 32:
-            return False
-        if any(address in ipaddress.ip_network(net) for net in _NAT64):
-            return False
-        return address in ipaddress.ip_network("2000::/3") and address.is_global
+        # 6to4 and Teredo end wherever the embedded address says; mapped, compatible and NAT64 forms
+        # lie outside 2000::/3, where all public addresses are.
+        embeds = address.sixtofour or address.teredo
+        return address in ipaddress.ip_network("2000::/3") and address.is_global and not embeds
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 
-# Names of parameters, form fields and headers whose value opens something.
+# Names of parameters, fields and variables whose value opens something. `resourcekey` and `rlkey`
+# are not among them: they are part of a public link.
 _KEY = (
-    r"x-(?:amz|goog)-(?:signature|credential|security-token)|signature|sig|[\w-]*token|[\w-]*api[_-]?key|"
-    r"[\w-]*passw(?:or)?d|[\w-]*secret|jwt|awsaccesskeyid|googleaccessid|[\w-]*access[_-]?key(?:[_-]?id)?|"
-    r"key-pair-id|policy|auth|authorization|credentials?|code"
+    r"(?:x-(?:amz|goog)-(?:signature|credential)|signature|sig|[\w-]*token|[\w-]*api[_-]?key|[\w-]*passw(?:or)?d|"
+    r"[\w-]*secret|[\w-]*access[_-]?key(?:[_-]?id)?|googleaccessid|key-pair-id|policy|jwt|authorization|credentials?)"
 )
-_IN_QUERY = re.compile(rf"(?<=[?&;#])((?:{_KEY})(?:=|%3D))([^&;#\s\"'<>]+)", re.I)
-_PASSWORD = re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]*:(?://|\\\\|\\/\\/))[^/?#\s\"'<>@]*(?:@[^/?#\s\"'<>@]*)*@")
 _REDACT = (
-    # GitHub's own prefixes, GitLab's, Hugging Face's, Slack's, Dropbox's, Google's, AWS' key ids, JWTs.
-    (re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9_]{8,}|github_pat_\w{8,}|glpat-[\w-]{8,}|hf_[A-Za-z0-9]{8,})"), "***"),
+    # By prefix: GitHub, GitLab, Hugging Face, Slack, Dropbox, Google, AWS key ids, JSON Web Tokens.
+    (re.compile(r"\b(?:gh[pousr]_\w{8,}|github_pat_\w{8,}|glpat-[\w-]{8,}|hf_[A-Za-z0-9]{8,})"), "***"),
     (re.compile(r"\b(?:xox[a-z]-[\w-]{8,}|sl\.[\w-]{16,}|ya29\.[\w.-]{8,}|1//[\w-]{16,}|GOCSPX-[\w-]{8,})"), "***"),
-    (re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"), "***"),
-    (re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?"), "***"),
-    (re.compile(r"((?:proxy-)?authorization[\"']?\s*[:=]\s*[\"']?)(?!\*\*\*)[^\r\n\"',}]+", re.I), r"\1***"),
-    (re.compile(r"\b(bearer|basic|token)(\s+)[A-Za-z0-9._~+/=-]{8,}", re.I), r"\1\2***"),
-    (_PASSWORD, r"\1***@"),
-    (_IN_QUERY, r"\1***"),
-    (
-        re.compile(
-            r"\b((?:[\w-]*(?:token|passw(?:or)?d|secret|api[_-]?key))[\"']?\s*[=:]\s*[\"']?)[^\s\"',;&}]{3,}", re.I
-        ),
-        r"\1***",
-    ),
-    (
-        re.compile(
-            r"\b(x-(?:amz|goog)-(?:signature|credential|security-token)(?:=|%3D|[\"']?:\s*[\"']?))[^&\s\"']+", re.I
-        ),
-        r"\1***",
-    ),
+    (re.compile(r"\b(?:(?:AKIA|ASIA)[A-Z0-9]{16}\b|eyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?)"), "***"),
+    # Headers; the scheme's name alone is a word of ordinary sentences.
+    (re.compile(r"((?:proxy-)?authorization[\"']?\s*[:=]\s*[\"']?)[^\r\n\"',}]+", re.I), r"\1***"),
+    (re.compile(r"\b((?i:bearer|basic|token)\s+)(?=\S*[0-9=]|\S*[a-z][A-Z])[\w.~+/=-]{8,}"), r"\1***"),
+    # user:password@, up to the last @ that can belong to it; a token may be the user of a web address,
+    # while the account of ssh://git@host is none.
+    (re.compile(r"(\bhttps?://)[^/?#\s\"'<>]*@", re.I), r"\1***@"),
+    (re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]*://)[^/?#\s\"'<>@]*(?::|%3a)[^/?#\s\"'<>]*@", re.I), r"\1***@"),
+    # key=value, key%3Dvalue, "key": "value".
+    (re.compile(rf"\b({_KEY}(?:=|%3D|[\"']\s*:\s*[\"']))[^\s&;#,\"'<>}}]+", re.I), r"\1***"),
 )
 
 

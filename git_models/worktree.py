@@ -12,7 +12,7 @@ from git_models import index, link, manifests, objects, statcache
 from git_models.errors import ModelsError
 from git_models.manifest import Entry, Manifest
 from git_models.repo import Repo
-from git_models.staging import stat_file
+from git_models.staging import save_stat, stat_file
 
 OK, MISSING, MODIFIED, TRACKED, UNPINNED = "ok", "missing", "modified", "tracked", "unpinned"
 
@@ -85,7 +85,7 @@ class Sight:
             self.cache = {p: r for p, r in self.cache.items() if p in known.models}
             self._dirty = True
         if self._dirty:
-            statcache.save(stat_file(self.repo), self.cache)
+            save_stat(self.repo, self.cache)
             self._dirty = False
 
 

@@ -1,0 +1,75 @@
+"""One verb, one module: `configure(parser)` adds its options, `run(options, out)` returns the exit code."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+
+# name -> (module below git_models.commands, what it does); the order is that of the overview.
+COMMANDS = {
+    "setup": ("setup", "prepare this clone: hooks, excludes, remote"),
+    "status": ("status", "what is changed, missing, not pushed"),
+    "add": ("add", "record weight files, new or retrained"),
+    "push": ("push", "upload what the remote lacks"),
+    "pull": ("pull", "fetch what is missing and put it in place"),
+    "list": ("list", "models, sizes, versions"),
+    "clone": ("clone", "git clone, setup and pull in one"),
+    "check": ("check", "for CI: weights in git, a bad manifest"),
+    "doctor": ("doctor", "find what is wrong and how to mend it"),
+    "fetch": ("fetch", "fetch into the store only"),
+    "checkout": ("checkout", "put models in place from the store"),
+    "rm": ("rm", "remove models from the manifest and the work tree"),
+    "mv": ("mv", "rename a model"),
+    "track": ("track", "treat files of this pattern as weights"),
+    "untrack": ("untrack", "leave files of this pattern to git"),
+    "remote": ("remote", "the places that keep the bytes"),
+    "login": ("login", "a token for GitHub"),
+    "verify": ("verify", "hash everything again"),
+    "hook": ("hook", ""),
+}
+ALIASES = {"install": "setup", "init": "setup", "ls": "list", "ls-files": "list"}
+COMMON = 9
+
+
+def usage() -> str:
+    """The text of `git models -h`."""
+    rows = [f"  {name:<10} {text}" for name, (_, text) in COMMANDS.items() if text]
+    return "\n".join(
+        [
+            "usage: git models COMMAND [-h] [-q] [-v] [--json] …",
+            "",
+            "Model weights that do not fit into git: kept elsewhere, named in models.yaml.",
+            "",
+            *rows[:COMMON],
+            "",
+            *rows[COMMON:],
+            "",
+            "git models COMMAND -h says more; git help models is the manual.",
+        ]
+    )
+
+
+def parse(words: list[str]) -> argparse.Namespace:
+    """The options of a command line, and the command's module as `module`. Raises UsageError for an unknown command."""
+    import argparse
+
+    from git_models.errors import UsageError
+
+    name = ALIASES.get(words[0], words[0])
+    if name != "overview" and name not in COMMANDS:
+        import difflib
+
+        close = difflib.get_close_matches(name, [*COMMANDS, *ALIASES], 1)
+        raise UsageError(f"there is no command {name!r}", f"git models {close[0]}" if close else "git models -h")
+    module = import_module(f"git_models.commands.{COMMANDS[name][0] if name in COMMANDS else name}")
+    parser = argparse.ArgumentParser(prog=f"git models {words[0]}", description=module.__doc__, allow_abbrev=False)
+    if name != "hook":
+        parser.add_argument("-q", "--quiet", action="store_true", help="only errors")
+        parser.add_argument("-v", "--verbose", action="store_true", help="say more")
+        parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
+    module.configure(parser)
+    parser.set_defaults(module=module)
+    return parser.parse_args(words[1:])

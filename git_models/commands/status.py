@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Sequence
 
-from git_models import git, history, manifests, objects, repo, staging
+from git_models import git, history, manifests, objects, patterns, repo, staging
 from git_models.output import Output, plural, size
-from git_models.worktree import MISSING, MODIFIED, OK, Sight, states
+from git_models.worktree import MISSING, MODIFIED, OK, Sight, State, states
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +37,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
         if state.state == MISSING and here_too[state.path]:
             words.append("in the store")
         rows.append((state, words))
-    strangers, hidden = _strangers(here, known.models)
+    strangers, ignored = unrecorded(here), hidden(here)
     for state, words in rows:
         if words != [OK] or out.verbose:
             out.result(f"  {', '.join(words):<22} {state.path} ({size(max(state.entry.size, 0))})")
@@ -44,10 +45,10 @@ def run(args: argparse.Namespace, out: Output) -> int:
         out.result(f"  {'not recorded':<22} {path}")
     if len(strangers) > 20:
         out.result(f"  and {len(strangers) - 20} more that are not recorded")
-    if hidden:
-        shown = ", ".join(hidden[:3]) + (" …" if len(hidden) > 3 else "")
-        out.result(f"{plural(len(hidden), 'weight file is', 'weight files are')} hidden by .gitignore: {shown}")
-    _advise(rows, strangers, hidden, out)
+    if ignored:
+        shown = ", ".join(ignored[:3]) + (" …" if len(ignored) > 3 else "")
+        out.result(f"{plural(len(ignored), 'weight file is', 'weight files are')} hidden by .gitignore: {shown}")
+    _advise(rows, [*strangers, *ignored], out)
     out.document(
         {
             "models": [
@@ -61,15 +62,15 @@ def run(args: argparse.Namespace, out: Output) -> int:
                 for s, w in rows
             ],
             "unrecorded": strangers,
-            "ignored": hidden,
+            "ignored": ignored,
         }
     )
     return 0
 
 
-def _advise(rows: list[tuple], strangers: list[str], hidden: list[str], out: Output) -> None:  # type: ignore[type-arg]
+def _advise(rows: Sequence[tuple[State, list[str]]], strangers: Sequence[str], out: Output) -> None:
     said = {word for _, words in rows for word in words}
-    if not rows and not strangers and not hidden:
+    if not rows and not strangers:
         out.result("no models yet. Next: git models add PATH, or git add and commit a weight file")
     elif said <= {OK} and not strangers:
         total = sum(max(s.entry.size, 0) for s, _ in rows)
@@ -81,26 +82,26 @@ def _advise(rows: list[tuple], strangers: list[str], hidden: list[str], out: Out
         out.result("missing models: git models pull")
     if "not pushed" in said:
         out.result("not pushed: git push, or git models push")
-    if strangers or hidden:
-        out.result(f"not recorded: git models add {(strangers or hidden)[0]}")
+    if strangers:
+        out.result(f"not recorded: git models add {strangers[0]}")
 
 
-def _strangers(here: repo.Repo, known: object) -> tuple[list[str], list[str]]:
-    """Weight files that no entry names: (seen by git, hidden by .gitignore)."""
-    globs = staging.track_patterns(here, manifests.current(here))
-    specs = _specs(globs)
-    lists = []
-    for flags in (("--others", "--exclude-standard"), ("--others", "--ignored", "--exclude-standard")):
-        answer = git.run("ls-files", "-z", "--full-name", *flags, "--", *specs, cwd=here.top)
-        paths = [os.fsdecode(p) for p in answer.split(b"\0") if p]
-        lists.append([p for p in paths if p not in known and _is_weight(here, p)])  # type: ignore[operator]
-    return lists[0], [p for p in lists[1] if p not in lists[0]]
+def unrecorded(here: repo.Repo) -> list[str]:
+    """Weight files that git sees as untracked and no entry names."""
+    return _others(here, "--others", "--exclude-standard")
 
 
-def _specs(globs: tuple[str, ...]) -> list[str]:
-    from git_models import patterns
+def hidden(here: repo.Repo) -> list[str]:
+    """Weight files that .gitignore hides and no entry names."""
+    return _others(here, "--others", "--ignored", "--exclude-standard")
 
-    return patterns.pathspecs(globs)
+
+def _others(here: repo.Repo, *flags: str) -> list[str]:
+    known = manifests.current(here)
+    specs = patterns.pathspecs(staging.track_patterns(here, known))
+    answer = git.run("ls-files", "-z", "--full-name", *flags, "--", *specs, cwd=here.top)
+    paths = [os.fsdecode(p) for p in answer.split(b"\0") if p]
+    return [p for p in paths if p not in known.models and _is_weight(here, p)]
 
 
 def _is_weight(here: repo.Repo, path: str) -> bool:

@@ -4,6 +4,7 @@ Pure: bytes in, values or bytes out. PyYAML is imported when a manifest is first
 """
 
 from git_models.manifest.edit import move, update
+from git_models.manifest.merge import merge, resolve
 from git_models.manifest.read import parse, warnings
 from git_models.manifest.values import (
     EMPTY,
@@ -28,8 +29,10 @@ __all__ = [
     "Version",
     "asset_name",
     "freeze",
+    "merge",
     "move",
     "parse",
+    "resolve",
     "thaw",
     "update",
     "warnings",

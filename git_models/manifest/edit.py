@@ -71,7 +71,7 @@ def move(text: bytes, old: str, new: str) -> bytes:
         block = lines[slot.lines]
         at = mark.line - slot.lead
         block[at] = block[at][: mark.column] + emit.key(new) + block[at][end.column :]
-        edits = [Edit(slot.lead, slot.stop, ()), insertion(places, new, block, _order(("models",)))]
+        edits = [Edit(slot.lead, slot.stop, ()), insertion(places, new, block, order(("models",)))]
         done = _text(apply(lines, edits))
         if _says(done, meant):
             return done
@@ -125,11 +125,11 @@ def _rewritten(source: str, tree: Map, old: Manifest, new: Manifest) -> bytes:
     lines = source[:-1].split("\n")
     data = _data(tree, old, new)
     if is_block(tree, lines):
-        done = _text(apply(lines, map_edits(tree, data, lines, (), _order)))
+        done = _text(apply(lines, map_edits(tree, data, lines, (), order)))
         if _says(done, new):
             return done
     # The shape is beyond line edits: everything anew, the comments first.
-    ordered = sorted(data.items(), key=lambda item: _order(())(item[0]) or 0)
+    ordered = sorted(data.items(), key=lambda item: order(())(item[0]) or 0)
     rows = comments(tree, lines, 0, len(lines)) + [row for k, v in ordered for row in emit.block(k, v, 0)]
     return _checked(_text(rows), new)
 
@@ -190,7 +190,7 @@ def _kept_version(new: Version, old: Version | None, node: Any) -> Any:
     return node if new == old else emit.version(new)
 
 
-def _order(trail: tuple[str, ...]) -> Order:
+def order(trail: tuple[str, ...]) -> Order:
     """How items are sorted at a place of the tree."""
     if trail == ():
         return lambda name: _SECTIONS.index(name) if name in _SECTIONS else None

@@ -10,6 +10,7 @@ from tests.fakes.github import GitHub
 
 DATA = bytes(range(256)) * 40
 NAME = "best-0123456789ab.pt"
+OCTETS = {"Content-Type": "application/octet-stream"}
 
 
 def ask(hub: GitHub, method: str, path: str, token: str = "rw", **more: Any) -> requests.Response:
@@ -30,7 +31,8 @@ def new_release(hub: GitHub, **fields: Any) -> dict[str, Any]:
 def upload(hub: GitHub, release: dict[str, Any], name: str, data: bytes = DATA, token: str = "rw") -> requests.Response:
     """Upload to a release as its `upload_url` says."""
     url = release["upload_url"].partition("{")[0]
-    return ask(hub, "POST", url, token, params={"name": name, "label": "weights/best.pt"}, data=data)
+    labelled = {"name": name, "label": "weights/best.pt"}
+    return ask(hub, "POST", url, token, params=labelled, data=data, headers=OCTETS)
 
 
 def resolve(hub: GitHub, name: str, repo: str = "owner/repo") -> str:

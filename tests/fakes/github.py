@@ -66,9 +66,12 @@ class GitHub:
 
     def __init__(self, folder: Path, port: int = 0) -> None:
         self.down = False  # every connection is closed without an answer
-        self.rate_limited_until = 0.0  # epoch seconds: 403 with x-ratelimit-remaining 0
+        self.silent = False  # connections are accepted and not answered until `resume`
+        self.rate_limited_until = 0.0  # epoch seconds: `limit_status` with x-ratelimit-remaining 0
+        self.limit_status = 403  # or 429
         self.secondary_limited_until = 0.0  # epoch seconds: writing answers 403 with Retry-After
         self.quota: dict[bool, int] = {False: 60, True: 5000}  # requests an hour: without and with a token
+        self.uploads_elsewhere = True  # False: `upload_url` names the base port, as an Enterprise Server's does
         self.digests = True  # False: an Enterprise Server that computes none
         self.streams_assets = False  # True: the API sends an asset's bytes itself, no redirect
         self.asset_limit = 1 << 31  # bytes; an asset must be smaller
@@ -92,7 +95,7 @@ class GitHub:
 
     def __enter__(self) -> GitHub:
         (self._folder / "assets").mkdir(parents=True, exist_ok=True)
-        self._listeners = [listen(self._answer, self._errors.append, p) for p in (self._wanted_port, 0, 0)]
+        self._listeners = [listen(self.answer, self._errors.append, p) for p in (self._wanted_port, 0, 0)]
         self.port, self.uploads_port, self.blob_port = (one.port for one in self._listeners)
         return self
 
@@ -150,22 +153,22 @@ class GitHub:
         origin: Path | None = None,
         empty: bool = False,
         immutable: bool = False,
-        default_branch: str = "main",
     ) -> Repository:
-        """A repository. `origin` is a bare repository on disk, whose tags follow the releases.
+        """A repository. `origin` is a bare repository on disk, whose tags and the releases follow each other.
 
-        Without `origin` one is made, with a commit unless `empty`.
+        Without `origin` one is made, with a commit unless `empty`. What is returned may be changed
+        later, for instance made private.
         """
         owner, _, name = full_name.partition("/")
         folder = origin or self._folder / "git" / f"{owner}+{name}.git"
-        repo = Repository(self.next_id(), owner, name, private, immutable, default_branch, folder)
+        repo = Repository(self.next_id(), owner, name, private, immutable, folder)
         if origin is None:
             folder.mkdir(parents=True)
-            call(repo, "init", "--quiet", "--bare", f"--initial-branch={default_branch}")
+            call(repo, "init", "--quiet", "--bare", "--initial-branch=main")
             if not empty:
                 tree = make_tree(repo, [{"path": "README.md", "mode": "100644", "content": f"# {name}\n"}], None)
                 commit = make_commit(repo, tree, [], "Initial commit", self.now())
-                call(repo, "update-ref", f"refs/heads/{default_branch}", commit)
+                call(repo, "update-ref", "refs/heads/main", commit)
         self._repositories[full_name.lower()] = repo
         return repo
 
@@ -245,7 +248,7 @@ class GitHub:
             call(repo, "update-ref", f"refs/tags/{tag}", f"refs/heads/{repo.default_branch}")
             now = self.now()
             release = Release(
-                self.next_id(), tag, repo.default_branch, tag, "", False, False, "legacy", author, now, "", now
+                self.next_id(), tag, repo.default_branch, tag, "", False, False, "legacy", author, now, now
             )
             repo.releases.append(release)
         file = self.new_file()
@@ -276,7 +279,8 @@ class GitHub:
 
     # For the hosts
 
-    def _answer(self, request: Request) -> Reply:
+    def answer(self, request: Request) -> Reply:
+        """Answer one request on any of the ports."""
         return github_hosts.answer(self, request)
 
     def log(self, role: str, request: Request, path: str, status: int) -> None:
@@ -308,10 +312,11 @@ class GitHub:
 
     def used(self, credential: str | None, more: int = 0) -> tuple[int, int, float]:
         """The hourly limit, the requests of this hour (after `more`), and when the hour ends."""
-        since, count = self._used.get(credential or "", (self.now(), 0))
-        if self.now() - since >= 3600:
-            since, count = self.now(), 0
-        self._used[credential or ""] = since, count + more
+        with self.lock:
+            since, count = self._used.get(credential or "", (self.now(), 0))
+            if self.now() - since >= 3600:
+                since, count = self.now(), 0
+            self._used[credential or ""] = since, count + more
         return self.quota[credential is not None], count + more, since + 3600
 
 

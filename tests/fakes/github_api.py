@@ -28,10 +28,10 @@ class Call(NamedTuple):
     path: str  # below the repository's
     json: Json  # what was sent, {} if it was no object
 
-    def release(self, index: int = 0) -> Release:
+    def release(self) -> Release:
         """The release whose id is in the path; drafts exist for writers only. Raises Refused."""
         for release in self.repo.releases:
-            if str(release.id) == self.values[index] and (not release.draft or writes(self)):
+            if str(release.id) == self.values[0] and (not release.draft or writes(self)):
                 return release
         raise Refused(404, "Not Found")
 
@@ -45,17 +45,19 @@ class Call(NamedTuple):
 
 
 class Refused(Exception):
-    """An error answer. `errors` are (resource, code, field or None, message or None)."""
+    """An error answer: `body` becomes its JSON; `errors` are (resource, code, field, message)."""
 
     def __init__(self, status: int, message: str, *errors: tuple[str, str, str | None, str | None], **headers: str):
         super().__init__(message)
-        body: Json = {"message": message}
+        self.status = status
+        self.headers = headers
+        self.body: Json = {"message": message}
         if errors:
-            body["errors"] = [
+            self.body["errors"] = [
                 {"resource": r, "code": c} | ({"field": f} if f else {}) | ({"message": m} if m else {})
                 for r, c, f, m in errors
             ]
-        self.reply = json_reply(status, body | {"documentation_url": DOCS, "status": str(status)}, **headers)
+        self.body |= {"documentation_url": DOCS, "status": str(status)}
 
 
 def invalid(resource: str, code: str, field: str | None = None, message: str | None = None) -> Refused:
@@ -87,8 +89,11 @@ def find(method: str, path: str) -> tuple[Route, tuple[str, ...]]:
 
 
 def writes(it: Call) -> bool:
-    """Whether the token may write to the repository."""
-    return it.token is not None and it.token.can.get(it.repo.full_name) in ("write", "admin")
+    """Whether the token may write to the repository; a classic one needs the scope as well."""
+    if it.token is None or it.token.can.get(it.repo.full_name) not in ("write", "admin"):
+        return False
+    needed = {"repo"} if it.repo.private else {"repo", "public_repo"}
+    return it.token.kind != "classic" or not needed.isdisjoint(it.token.scopes.split(", "))
 
 
 def must_write(it: Call) -> None:

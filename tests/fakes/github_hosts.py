@@ -22,6 +22,7 @@ from tests.fakes.web import HangUp, Reply, Request, json_reply
 if TYPE_CHECKING:
     from tests.fakes.github import GitHub
 
+REQUEST_ID = "0000:00000:0000000:0000000:00000000"
 PROXIED = Urls("http://api.github.localhost", "http://uploads.github.localhost", "http://github.localhost")
 
 
@@ -30,7 +31,9 @@ def answer(hub: GitHub, request: Request) -> Reply:
     role, path, urls = place(hub, request)
     status = 0
     try:
-        if hub.down:
+        if hub.silent:
+            hub.faults.hold()
+        if hub.down or hub.silent:
             raise HangUp
         if role == "blob":
             reply = blob(hub, request)
@@ -51,7 +54,8 @@ def place(hub: GitHub, request: Request) -> tuple[str, str, Urls]:
     if request.host:
         name = request.host.partition(".")[0]
         return (name if name in ("api", "uploads") else "web"), path, PROXIED
-    urls = Urls(hub.api, f"http://127.0.0.1:{hub.uploads_port}/api/uploads", hub.url)
+    uploads_port = hub.uploads_port if hub.uploads_elsewhere else hub.port
+    urls = Urls(hub.api, f"http://127.0.0.1:{uploads_port}/api/uploads", hub.url)
     if request.port == hub.blob_port:
         return "blob", path, urls
     for prefix, role in (("/api/v3", "api"), ("/api/uploads", "uploads")):
@@ -81,25 +85,25 @@ def api(hub: GitHub, request: Request, role: str, path: str, urls: Urls) -> Repl
                 with hub.lock:
                     found = function(call)
     except Refused as refused:
-        found = refused.reply
-    limit, used, reset = hub.used(credential)
-    headers = {
-        "X-GitHub-Media-Type": "github.v3; format=json",
-        "X-GitHub-Request-Id": "0000:00000:0000000:0000000:00000000",
-        "X-RateLimit-Limit": str(limit),
-        "X-RateLimit-Remaining": str(max(limit - used, 0)),
-        "X-RateLimit-Used": str(used),
-        "X-RateLimit-Reset": str(math.ceil(reset)),
-        "X-RateLimit-Resource": "core",
-    }
+        body = refused.body | ({"request_id": REQUEST_ID} if role == "uploads" else {})
+        found = json_reply(refused.status, body, **refused.headers)
+    headers = {"X-GitHub-Media-Type": "github.v3; format=json", "X-GitHub-Request-Id": REQUEST_ID}
     if token and token.kind == "classic":
         headers["X-OAuth-Scopes"] = token.scopes
     if request.method == "GET" and found.status == 200 and isinstance(found.body, bytes):
         headers["ETag"] = f'W/"{hashlib.sha256(found.body).hexdigest()}"'
         if request.headers.get("If-None-Match") == headers["ETag"]:
             found = Reply(304, b"", {k: v for k, v in found.headers.items() if k != "Content-Type"})
-    if role == "api" and found.status != 304 and path != "/rate_limit":
-        hub.used(credential, 1)
+    free = found.status == 304 or path == "/rate_limit"
+    limit, used, reset = hub.used(credential, 0 if free else 1 if role == "api" else 2)
+    if role == "api":
+        headers |= {
+            "X-RateLimit-Limit": str(limit),
+            "X-RateLimit-Remaining": str(max(limit - used, 0)),
+            "X-RateLimit-Used": str(used),
+            "X-RateLimit-Reset": str(math.ceil(reset)),
+            "X-RateLimit-Resource": "core",
+        }
     found.headers = headers | found.headers
     return found
 
@@ -132,7 +136,7 @@ def _within_limits(hub: GitHub, request: Request, credential: str | None, path: 
         headers = {"X_RateLimit_Remaining": "0", "X_RateLimit_Reset": str(math.ceil(max(hub.rate_limited_until, now)))}
         if used >= limit:
             headers["X_RateLimit_Reset"] = str(math.ceil(reset))
-        raise Refused(403, f"API rate limit exceeded for {whose}.", **headers)
+        raise Refused(hub.limit_status, f"API rate limit exceeded for {whose}.", **headers)
 
 
 def _general(
@@ -151,7 +155,7 @@ def _general(
         if not token:
             raise Refused(401, "This endpoint requires you to be authenticated.")
         with hub.lock:
-            return graphql(hub, request.body.json(), urls)
+            return graphql(hub, request.body.json())
     return None
 
 
@@ -173,11 +177,10 @@ def _routed(hub: GitHub, request: Request, role: str, path: str, urls: Urls, tok
         host = urls.uploads if role == "uploads" else urls.api
         query = request.target.partition("?")[1:]
         url = f"{host}/repositories/{repo.id}{quote(below)}{''.join(query)}"
-        refused = Refused(301 if request.method == "GET" else 307, "Moved Permanently")
-        body = {"message": "Moved Permanently", "url": url, "documentation_url": f"{DOCS}#http-redirects"}
-        refused.reply = json_reply(refused.reply.status, body, Location=url)
+        refused = Refused(301 if request.method == "GET" else 307, "Moved Permanently", Location=url)
+        refused.body = {"message": "Moved Permanently", "url": url, "documentation_url": f"{DOCS}#http-redirects"}
         raise refused
     settle(repo)
-    function, values = find(request.method, below)
+    function, values = find("GET" if request.method == "HEAD" else request.method, below)
     sent = request.body.json() if function is not upload_asset else None
     return function, Call(hub, request, urls, token, repo, values, below, sent if isinstance(sent, dict) else {})

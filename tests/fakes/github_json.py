@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from datetime import datetime, timezone
 from typing import Any, NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from tests.fakes.faults import has
 from tests.fakes.github_state import Asset, Release, Repository, Token, User
@@ -168,6 +168,7 @@ _GRANTS = {"admin": _RIGHTS, "write": _RIGHTS[2:], "read": _RIGHTS[4:]}
 def repository(urls: Urls, it: Repository, token: Token | None, now: float) -> Json:
     """A `full-repository`, with `permissions` for who has a token."""
     api, web, owner = f"{urls.api}/repos/{it.full_name}", f"{urls.web}/{it.full_name}", User(it.id + 10_000, it.owner)
+    host = urlsplit(web).netloc
     value: Json = {
         "id": it.id,
         "node_id": node_id("Repository", it.id),
@@ -180,8 +181,8 @@ def repository(urls: Urls, it: Repository, token: Token | None, now: float) -> J
         "description": it.description,
         "fork": False,
         "url": api,
-        "git_url": f"git://{web.partition('//')[2]}.git",
-        "ssh_url": f"git@{web.partition('//')[2].replace('/', ':', 1)}.git",
+        "git_url": f"git://{host}/{it.full_name}.git",
+        "ssh_url": f"git@{host.partition(':')[0]}:{it.full_name}.git",
         "clone_url": f"{web}.git",
         "svn_url": web,
         "homepage": None,

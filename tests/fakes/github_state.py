@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -71,9 +72,9 @@ class Release:
     latest: str  # make_latest: "true", "false", "legacy"
     author: User
     created: float
-    untagged: str  # what stands for the tag in the URLs of a draft
     published: float | None = None
     immutable: bool = False
+    untagged: str = field(default_factory=lambda: f"untagged-{secrets.token_hex(10)}")  # the tag in a draft's URLs
     assets: list[Asset] = field(default_factory=list)
 
     @property
@@ -89,7 +90,6 @@ class Repository:
     name: str
     private: bool
     immutable: bool  # releases are frozen once they are published
-    default_branch: str
     git: Path  # a bare repository
     description: str | None = None
     releases: list[Release] = field(default_factory=list)
@@ -98,6 +98,11 @@ class Repository:
     @property
     def full_name(self) -> str:
         return f"{self.owner}/{self.name}"
+
+    @property
+    def default_branch(self) -> str:
+        """What HEAD names, as GitHub shows it."""
+        return call(self, "symbolic-ref", "--short", "HEAD")
 
     @property
     def empty(self) -> bool:

@@ -11,10 +11,17 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.fakes.asking import DATA, NAME, ask, download, first_error, new_release, upload
+from tests.fakes.asking import DATA, NAME, OCTETS, ask, download, first_error, new_release, upload
 from tests.fakes.github import GitHub
+from tests.fakes.github_state import Repository
 
 RELEASES = "/repos/owner/repo/releases"
+
+
+def repository(hub: GitHub) -> Repository:
+    repo, _ = hub.find("owner/repo")
+    assert repo
+    return repo
 
 
 def test_what_goes_up_comes_down_by_the_public_url_without_a_token(hub: GitHub) -> None:
@@ -28,10 +35,8 @@ def test_what_goes_up_comes_down_by_the_public_url_without_a_token(hub: GitHub) 
 
 
 def test_a_tag_on_an_orphan_commit_is_seen_by_ls_remote_and_not_by_plain_fetch(hub: GitHub, tmp_path: Path) -> None:
-    origin = hub.releases("owner/repo") == [] and hub.find("owner/repo")[0]
-    assert origin
     git = ["git", "-C", str(tmp_path / "clone")]
-    subprocess.check_call(["git", "clone", "--quiet", str(origin.git), str(tmp_path / "clone")])
+    subprocess.check_call(["git", "clone", "--quiet", str(repository(hub).git), str(tmp_path / "clone")])
     entry = {"path": "README.md", "mode": "100644", "type": "blob", "content": "a store\n"}
     tree = ask(hub, "POST", "/repos/owner/repo/git/trees", json={"tree": [entry]}).json()
     commit = ask(hub, "POST", "/repos/owner/repo/git/commits", json={"message": "s", "tree": tree["sha"]}).json()
@@ -68,9 +73,7 @@ def test_an_empty_repository_takes_no_release_and_no_git_data_until_something_is
     assert (refused.status_code, refused.json()["message"]) == (422, "Repository is empty.")
     for path, sent in (("trees", {"tree": [{}]}), ("commits", {"message": "x"}), ("refs", {"ref": "refs/heads/x"})):
         assert ask(hub, "POST", f"/repos/owner/new/git/{path}", "new", json=sent).status_code == 409
-    other = hub.find("owner/repo")[0]
-    assert other
-    subprocess.check_call(["git", "-C", str(other.git), "push", "--quiet", str(repo.git), "main"])
+    subprocess.check_call(["git", "-C", str(repository(hub).git), "push", "--quiet", str(repo.git), "main"])
     assert ask(hub, "POST", "/repos/owner/new/releases", "new", json={"tag_name": "git-models"}).status_code == 201
 
 
@@ -91,9 +94,7 @@ def test_a_draft_has_no_tag_is_hidden_from_readers_and_changes_its_urls_when_pub
 def test_deleting_the_tag_turns_the_release_into_a_draft_and_publishing_it_again_heals(hub: GitHub) -> None:
     release = new_release(hub)
     upload(hub, release, NAME)
-    repo = hub.find("owner/repo")[0]
-    assert repo
-    subprocess.check_call(["git", "-C", str(repo.git), "tag", "-d", "git-models"], stdout=subprocess.DEVNULL)
+    subprocess.check_call(["git", "-C", str(repository(hub).git), "tag", "-d", "git-models"], stdout=subprocess.DEVNULL)
     url = f"{hub.url}/owner/repo/releases/download/git-models/{NAME}"
     assert requests.get(url, timeout=20).status_code == 404
     assert ask(hub, "GET", f"{RELEASES}/tags/git-models").status_code == 404
@@ -127,8 +128,19 @@ def test_a_deleted_release_leaves_its_tag(hub: GitHub) -> None:
     assert ask(hub, "GET", "/repos/owner/repo/git/ref/tags/git-models").status_code == 200
 
 
+def test_what_is_deleted_on_the_web_page_is_gone(hub: GitHub) -> None:
+    hub.put("owner/repo", "git-models", NAME, DATA)
+    hub.put("owner/repo", "git-models-2", NAME, DATA)
+    hub.delete_tag("owner/repo", "git-models")
+    assert [r.draft for r in hub.releases("owner/repo")] == [True, False]
+    hub.delete_release("owner/repo", "git-models-2")
+    assert ask(hub, "GET", RELEASES, "").json() == []
+    hub.remove("owner/repo")
+    assert ask(hub, "GET", RELEASES).status_code == 404
+
+
 def test_an_immutable_release_takes_assets_as_a_draft_only(hub: GitHub) -> None:
-    hub.repository("owner/repo", immutable=True, origin=hub.find("owner/repo")[0].git)  # type: ignore[union-attr]
+    repository(hub).immutable = True
     draft = new_release(hub, draft=True)
     asset = upload(hub, draft, NAME).json()
     ask(hub, "PATCH", f"{RELEASES}/{draft['id']}", json={"draft": False})
@@ -168,9 +180,10 @@ def test_limits_on_size_and_number_are_told_before_and_after(hub: GitHub) -> Non
     assert first_error(upload(hub, release, "b.pt", b"b"))["message"].startswith("file_count limited to 1 assets")
 
 
-def test_an_upload_without_content_length_is_refused(hub: GitHub) -> None:
+def test_an_upload_without_content_length_or_type_is_refused(hub: GitHub) -> None:
     url = new_release(hub)["upload_url"].partition("{")[0] + "?name=a.pt"
-    assert ask(hub, "POST", url, data=iter([b"chunk"])).status_code == 400
+    assert ask(hub, "POST", url, data=iter([b"chunk"]), headers=OCTETS).status_code == 400
+    assert first_error(ask(hub, "POST", url, data=b"b"))["field"] == "content_type"
 
 
 def test_lists_come_in_pages_whose_next_links_name_the_repository_by_id(hub: GitHub) -> None:
@@ -179,7 +192,7 @@ def test_lists_come_in_pages_whose_next_links_name_the_repository_by_id(hub: Git
     release = hub.release("owner/repo", "git-models")
     page = ask(hub, "GET", f"{RELEASES}/{release.id}/assets")
     assert len(page.json()) == 30
-    assert f"/repositories/{hub.find('owner/repo')[0].id}/releases/" in page.links["next"]["url"]  # type: ignore[union-attr]
+    assert f"/repositories/{repository(hub).id}/releases/" in page.links["next"]["url"]
     rest = ask(hub, "GET", page.links["next"]["url"])
     assert [asset["name"] for asset in rest.json()] == [f"{n}.pt" for n in range(30, 35)]
     assert "next" not in rest.links
@@ -213,6 +226,7 @@ def test_the_repository_says_what_the_token_may_do(hub: GitHub) -> None:
         ("ro", 403, "Resource not accessible by integration"),
         ("fine", 403, "Resource not accessible by personal access token"),
         ("classic", 404, "Not Found"),
+        ("unscoped", 404, "Not Found"),
         ("saml", 403, "Resource protected by organization SAML enforcement."),
     ],
 )
@@ -220,6 +234,7 @@ def test_writing_is_refused_in_the_words_that_fit(hub: GitHub, token: str, statu
     release = new_release(hub)
     hub.token("fine", kind="fine-grained")
     hub.token("classic")
+    hub.token("unscoped", can={"owner/repo": "write"}, scopes="read:org, gist")
     hub.token("saml", can={"owner/repo": "write"}, sso="owner")
     for refused in (
         ask(hub, "POST", RELEASES, token, json={"tag_name": "x"}),
@@ -268,7 +283,7 @@ def test_a_renamed_repository_redirects_on_every_host(hub: GitHub) -> None:
     assert ask(hub, "POST", RELEASES, json={"tag_name": "x"}).status_code == 307
     moved = upload(hub, release, "b.pt")
     assert moved.status_code == 307
-    assert ask(hub, "POST", moved.headers["Location"], data=b"b").json()["name"] == "b.pt"
+    assert ask(hub, "POST", moved.headers["Location"], data=b"b", headers=OCTETS).json()["name"] == "b.pt"
     assert requests.get(f"{hub.url}/owner/repo/releases/download/git-models/{NAME}", timeout=20).content == DATA
 
 
@@ -287,7 +302,9 @@ def test_the_quota_empties_says_when_it_is_full_again_and_spares_downloads(hub: 
 
 def test_limits_can_be_declared_and_pass_with_the_clock(hub: GitHub) -> None:
     hub.rate_limited_until = hub.now() + 100
-    assert ask(hub, "GET", RELEASES).headers["X-RateLimit-Remaining"] == "0"
+    hub.limit_status = 429
+    refused = ask(hub, "GET", RELEASES)
+    assert (refused.status_code, refused.headers["X-RateLimit-Remaining"]) == (429, "0")
     hub.tick(101)
     hub.secondary_limited_until = hub.now() + 30
     assert ask(hub, "GET", RELEASES).status_code == 200
@@ -318,6 +335,12 @@ def test_a_server_that_is_down_hangs_up_and_one_that_is_stopped_refuses(hub: Git
     hub.stop()
     with pytest.raises(requests.ConnectionError):
         ask(hub, "GET", RELEASES)
+
+
+def test_a_silent_server_takes_connections_and_answers_nothing(hub: GitHub) -> None:
+    hub.silent = True
+    with pytest.raises(requests.ReadTimeout):
+        requests.get(hub.api, timeout=0.05)
 
 
 def test_as_a_proxy_it_answers_for_the_hosts_of_github_localhost(hub: GitHub) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.fakes.asking import DATA, NAME, ask, download, new_release, resolve, upload
+from tests.fakes.asking import DATA, NAME, OCTETS, ask, download, new_release, resolve, upload
 from tests.fakes.github import GitHub
 
 SIZE = len(DATA)
@@ -74,7 +74,7 @@ def test_a_file_over_4_gib_goes_up_and_down_without_its_zeros_taking_disk(hub: G
         file.write(b"end")
     url = new_release(hub)["upload_url"].partition("{")[0]
     with source.open("rb") as file:
-        asset = ask(hub, "POST", f"{url}?name={NAME}", data=file).json()
+        asset = ask(hub, "POST", f"{url}?name={NAME}", data=file, headers=OCTETS).json()
     assert asset["size"] == size
     stored = hub.assets("owner/repo")[NAME].file.stat()
     assert (stored.st_size, stored.st_blocks * 512 < 1 << 24) == (size, True)

@@ -1,0 +1,109 @@
+"""Fetch the models that are missing, check their hashes and put them in place."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from git_models import exchange, excludes, githooks, manifests, messages, places, repo, worktree
+from git_models.manifest import Entry
+from git_models.output import Output, plural, size
+from git_models.repo import Repo
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    arguments(parser)
+    parser.add_argument("--no-setup", action="store_true", help="do not install hooks in a fresh clone")
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What pull and fetch have in common."""
+    parser.add_argument("paths", nargs="*", metavar="PATH", help="only these models")
+    parser.add_argument("-I", "--include", action="append", default=[], metavar="GLOB", help="only what matches")
+    parser.add_argument("-X", "--exclude", action="append", default=[], metavar="GLOB", help="not what matches")
+    parser.add_argument("-j", "--jobs", type=int, metavar="N", help="transfers at once")
+    parser.add_argument("--from", dest="source", metavar="REMOTE", help="only from this place")
+
+
+def run(args: argparse.Namespace, out: Output) -> int:
+    here = repo.find()
+    known = manifests.current(here)
+    if not known.models:
+        out.result("models.yaml names no models: nothing to pull" if manifests.data(here) else messages.NO_MANIFEST)
+        out.document({"fetched": [], "placed": [], "missing": []})
+        return 0
+    if not args.no_setup and all(h.state == "none" for h in githooks.look(here)):
+        from git_models.commands import setup
+
+        setup.prepare(here, out)
+    return pull(args, here, out, place=True)
+
+
+def pull(args: argparse.Namespace, here: Repo, out: Output, *, place: bool) -> int:
+    """Fetch what the store lacks, then (with `place`) put it in place. 1 when something is still missing."""
+    if args.jobs:
+        here = repo.with_jobs(here, args.jobs)
+    known = manifests.current(here)
+    whole = not (args.paths or args.include or args.exclude)
+    names = exchange.selected(here, known, args.include, args.exclude)
+    if args.paths:
+        chosen = set(exchange.matching(here, known, args.paths))
+        names = [p for p in names if p in chosen]
+    free = exchange.releasable(here)
+    wanted = None if whole else names
+    skip = exchange.unwanted(here, known)
+    if place:
+        first = worktree.sync(here, wanted=wanted, skip=skip, releasable=free)
+        missing = list(first.missing)
+    else:
+        first = None
+        missing = exchange.absent(here, known, names)
+    only = [places.by_name(here, known, args.source)] if args.source else None
+    got = exchange.fetch(here, known, missing, out, only=only) if missing else None
+    final = first
+    if place and got and got.got:
+        more = worktree.sync(here, wanted=wanted, skip=skip, pinned=got.pinned, releasable=exchange.releasable(here))
+        assert first is not None
+        final = more._replace(placed=(*first.placed, *more.placed), removed=first.removed + more.removed)
+    if place:
+        excludes.rebuild(here)
+        githooks.write_pathspecs(here, known)
+    failures = got.failed if got else ()
+    for failure in failures:
+        out.warn(f"git models: {failure.path}: {failure.error.what}")
+    for fix in dict.fromkeys(f.error.fix for f in failures if f.error.fix):
+        out.warn(f"  next: {fix}")
+    fetched = got.got if got else ()
+    if final is not None:
+        for path in final.kept:
+            out.warn(messages.kept_local(path))
+        for path, reason in final.refused:
+            out.warn(f"git models: {path} was not put in place: {reason}")
+    _summary(names, fetched, final, out)
+    out.document(
+        {
+            "fetched": [e.path for e in fetched],
+            "bytes": sum(max(e.size, 0) for e in fetched),
+            "failed": [{"path": f.path, "error": f.error.what} for f in failures],
+            **(worktree.summary(final) if final else {}),
+        }
+    )
+    return int(bool(failures) or bool(final and (final.refused or final.kept)))
+
+
+def _summary(names: Sequence[str], fetched: Sequence[Entry], final: worktree.Synced | None, out: Output) -> None:
+    total = sum(max(e.size, 0) for e in fetched)
+    if fetched:
+        out.result(f"fetched {plural(len(fetched), 'object')} ({size(total)}), hashes checked")
+    if final is None:
+        if not fetched:
+            out.result("the store has everything already")
+        return
+    if final.placed:
+        out.result(f"{plural(len(final.placed), 'model')} put in place")
+    if final.removed:
+        out.result(
+            f"{plural(len(final.removed), 'model')} no longer named: taken out of the work tree, kept in the store"
+        )
+    if not (fetched or final.placed or final.removed or final.missing or final.kept or final.refused):
+        out.result(f"all {plural(len(names), 'model')} here and unchanged")
