@@ -110,10 +110,10 @@ def public_address(ip: str) -> bool:
 
 
 # Names of parameters, fields and variables whose value opens something. `resourcekey` and `rlkey`
-# are not among them: they are part of a public link.
+# are not among them: they are part of a public link. Repeats are bounded: a server's text can be long.
 _KEY = (
-    r"(?:x-(?:amz|goog)-(?:signature|credential)|signature|sig|[\w-]*token|[\w-]*api[_-]?key|[\w-]*passw(?:or)?d|"
-    r"[\w-]*secret|[\w-]*access[_-]?key(?:[_-]?id)?|googleaccessid|key-pair-id|policy|jwt|authorization|credentials?)"
+    r"(?:x-(?:amz|goog)-(?:signature|credential)|signature|sig|[\w-]{0,80}token|[\w-]{0,80}api[_-]?key|[\w-]{0,80}passw(?:or)?d|"
+    r"[\w-]{0,80}secret|[\w-]{0,80}access[_-]?key(?:[_-]?id)?|googleaccessid|key-pair-id|policy|jwt|authorization|credentials?)"
 )
 _REDACT = (
     # By prefix: GitHub, GitLab, Hugging Face, Slack, Dropbox, Google, AWS key ids, JSON Web Tokens.
@@ -125,8 +125,11 @@ _REDACT = (
     (re.compile(r"\b((?i:bearer|basic|token)\s+)(?=\S*[0-9=]|\S*[a-z][A-Z])[\w.~+/=-]{8,}"), r"\1***"),
     # user:password@, up to the last @ that can belong to it; a token may be the user of a web address,
     # while the account of ssh://git@host is none.
-    (re.compile(r"(\bhttps?://)[^/?#\s\"'<>]*@", re.I), r"\1***@"),
-    (re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]*://)[^/?#\s\"'<>@]*(?::|%3a)[^/?#\s\"'<>]*@", re.I), r"\1***@"),
+    (re.compile(r"(\bhttps?://)[^/?#\s\"'<>]{0,500}@", re.I), r"\1***@"),
+    (
+        re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]*://)[^/?#\s\"'<>@]{0,200}?(?::|%3a)[^/?#\s\"'<>]{0,500}@", re.I),
+        r"\1***@",
+    ),
     # key=value, key%3Dvalue, "key": "value".
     (re.compile(rf"\b({_KEY}(?:=|%3D|[\"']\s*:\s*[\"']))[^\s&;#,\"'<>}}]+", re.I), r"\1***"),
 )
