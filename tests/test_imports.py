@@ -42,7 +42,17 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "statcache",
     ),
     "transfer": ("download", "partfile", "transfer", "upload", "workers"),
-    "use cases": ("committing", "events", "exchange", "excludes", "githooks", "history", "staging", "worktree"),
+    "use cases": (
+        "committing",
+        "events",
+        "exchange",
+        "excludes",
+        "githooks",
+        "history",
+        "removing",
+        "staging",
+        "worktree",
+    ),
     "commands": ("commands",),
     "main": ("__main__", "main"),
 }
