@@ -20,6 +20,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "__init__",
         "config",
         "errors",
+        "findings",
         "hashing",
         "manifest",
         "messages",
@@ -43,7 +44,9 @@ LAYERS: dict[str, tuple[str, ...]] = {
     ),
     "transfer": ("download", "partfile", "transfer", "upload", "workers"),
     "use cases": (
+        "audit",
         "committing",
+        "diagnosis",
         "events",
         "exchange",
         "excludes",
