@@ -127,7 +127,10 @@ def write_pathspecs(repo: Repo, known: Manifest) -> None:
 
 
 def watch(repo: Repo) -> None:
-    """Let git ask us, before it looks at the work tree, whether a model changed. Raises ModelsError if the setting is taken."""
+    """Let git ask us, before it looks at the work tree, whether a model changed.
+
+    Raises ModelsError if the setting is taken.
+    """
     taken = repo.config.raw.get("core.fsmonitor", ())
     file = os.path.join(repo.models, "fsmonitor")
     if taken and taken[-1] not in (file, "false"):

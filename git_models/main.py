@@ -12,7 +12,7 @@ EXIT_BUG, EXIT_INTERRUPTED = 3, 130
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command. Returns the exit code: 0 done, 1 expected failure or "no", 2 usage, 3 a bug, 128 no repository."""
+    """Run one command; returns 0 done, 1 expected failure or "no", 2 usage, 3 a bug, 128 no repository."""
     words = list(sys.argv[1:] if argv is None else argv)
     if words in (["--version"], ["-V"]):
         print(f"git-models {__version__}")

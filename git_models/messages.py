@@ -34,10 +34,10 @@ def too_large(found: Sequence[tuple[str, int]]) -> ModelsError:
     return ModelsError(
         "\n".join(
             [
-                f"GitHub refuses files over 100 MB, and this commit carries {plural(len(found), 'one', f'{len(found)} of them')}:",
+                f"GitHub refuses files over 100 MB, and this commit carries {plural(len(found), 'such file')}:",
                 *lines,
             ]
-        ).replace("1 one:", "one:"),
+        ),
         f"git models add {first}            # keep it as a model, outside git\n"
         f"        git restore --staged {first}        # leave it out of this commit\n"
         f"        git config models.limit 0           # no limit here (not for GitHub)",
@@ -66,7 +66,8 @@ def nowhere(entry: Entry, recorded: str) -> ModelsError:
     """An object that a commit names is neither here nor on the remote."""
     who = f"recorded by {recorded}" if recorded else "recorded by no commit yet"
     return NotThere(
-        f"{entry.path}: its bytes ({size(max(entry.size, 0))}, sha256 {entry.sha256[:12]}…) are neither in this clone nor on a remote; {who}",
+        f"{entry.path}: its bytes ({size(max(entry.size, 0))}, sha256 {entry.sha256[:12]}…) are neither in this clone "
+        f"nor on a remote; {who}",
         "git models push   # in the clone where it was recorded",
     )
 
@@ -83,7 +84,10 @@ def no_place() -> ModelsError:
 
 def kept_local(path: str) -> str:
     """A locally changed model stands where another version is due."""
-    return f"{path} has changes that are recorded nowhere, so it was left as it is: git models add {path}, or git models checkout --force {path}"
+    return (
+        f"{path} has changes that are recorded nowhere, so it was left as it is: "
+        f"git models add {path}, or git models checkout --force {path}"
+    )
 
 
 def still_missing(count: int, total: int) -> str:
@@ -98,14 +102,15 @@ def offline(count: int) -> str:
 
 def above_limit(count: int, total: int, limit: int) -> str:
     """A hook would have to fetch more than models.fetchLimit."""
-    return f"{plural(count, 'model')} ({size(total)}) not fetched, more than models.fetchLimit ({size(limit)}): git models pull"
+    what = f"{plural(count, 'model')} ({size(total)})"
+    return f"{what} not fetched, more than models.fetchLimit ({size(limit)}): git models pull"
 
 
 def long_upload(seconds: float) -> str:
     """Before an upload that outlasts an idle SSH connection."""
     return (
-        f"this upload takes about {duration(seconds)}. If git then says 'Broken pipe', the models are stored all the same: "
-        "git push again is quick. (git models push && git push avoids it.)"
+        f"this upload takes about {duration(seconds)}. If git then says 'Broken pipe', the models are stored "
+        "all the same: git push again is quick. (git models push && git push avoids it.)"
     )
 
 
@@ -137,7 +142,8 @@ def upload_failed(count: int, place: str, first: str) -> ModelsError:
 def store_tag(ref: str) -> ModelsError:
     """A push would delete the tag that the store's release hangs on."""
     return ModelsError(
-        f"this push would delete {ref} on the remote. The release with all models hangs on that tag: without it every download fails",
+        f"this push would delete {ref} on the remote. The release with all models hangs on that tag: "
+        "without it every download fails",
         "git fetch origin 'refs/tags/*:refs/tags/*' && git push --mirror",
     )
 

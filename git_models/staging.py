@@ -246,7 +246,7 @@ def stat_file(repo: Repo) -> str:
 
 
 def save_stat(repo: Repo, records: dict[str, statcache.Record]) -> None:
-    """Replace the stat cache, noting which files differ from the manifest: the hook asks for that without reading it."""
+    """Replace the stat cache, noting which files differ from the manifest: the hook asks for that."""
     try:
         named = {path: e.sha256 for path, e in manifests.current(repo).models.items() if e.sha256}
     except ManifestError:

@@ -94,15 +94,15 @@ def _report_weights(here: Repo, out: Output) -> None:
     ]
     if tracked:
         out.result(
-            f"git tracks {plural(len(tracked), 'weight file')} ({tracked[0]} …): git models add {tracked[0]} moves it out"
+            f"git tracks {plural(len(tracked), 'weight file')} ({tracked[0]} …): "
+            f"git models add {tracked[0]} moves it out"
         )
     from git_models.commands.status import hidden
 
     ignored = hidden(here)
     if ignored:
-        out.result(
-            f"{plural(len(ignored), 'weight file is', 'weight files are')} hidden by .gitignore: git models add {ignored[0]}"
-        )
+        what = plural(len(ignored), "weight file is", "weight files are")
+        out.result(f"{what} hidden by .gitignore: git models add {ignored[0]}")
 
 
 def _uninstall(here: Repo, out: Output) -> int:

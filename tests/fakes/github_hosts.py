@@ -87,11 +87,15 @@ def api(hub: GitHub, request: Request, role: str, path: str, urls: Urls) -> Repl
     except Refused as refused:
         body = refused.body | ({"request_id": REQUEST_ID} if role == "uploads" else {})
         found = json_reply(refused.status, body, **refused.headers)
-    limit, used, reset = hub.used(credential)
-    headers = {
-        "X-GitHub-Media-Type": "github.v3; format=json",
-        "X-GitHub-Request-Id": REQUEST_ID,
-    }
+    headers = {"X-GitHub-Media-Type": "github.v3; format=json", "X-GitHub-Request-Id": REQUEST_ID}
+    if token and token.kind == "classic":
+        headers["X-OAuth-Scopes"] = token.scopes
+    if request.method == "GET" and found.status == 200 and isinstance(found.body, bytes):
+        headers["ETag"] = f'W/"{hashlib.sha256(found.body).hexdigest()}"'
+        if request.headers.get("If-None-Match") == headers["ETag"]:
+            found = Reply(304, b"", {k: v for k, v in found.headers.items() if k != "Content-Type"})
+    free = found.status == 304 or path == "/rate_limit"
+    limit, used, reset = hub.used(credential, 0 if free else 1 if role == "api" else 2)
     if role == "api":
         headers |= {
             "X-RateLimit-Limit": str(limit),
@@ -100,14 +104,6 @@ def api(hub: GitHub, request: Request, role: str, path: str, urls: Urls) -> Repl
             "X-RateLimit-Reset": str(math.ceil(reset)),
             "X-RateLimit-Resource": "core",
         }
-    if token and token.kind == "classic":
-        headers["X-OAuth-Scopes"] = token.scopes
-    if request.method == "GET" and found.status == 200 and isinstance(found.body, bytes):
-        headers["ETag"] = f'W/"{hashlib.sha256(found.body).hexdigest()}"'
-        if request.headers.get("If-None-Match") == headers["ETag"]:
-            found = Reply(304, b"", {k: v for k, v in found.headers.items() if k != "Content-Type"})
-    if found.status != 304 and path != "/rate_limit":
-        hub.used(credential, 1 if role == "api" else 2)
     found.headers = headers | found.headers
     return found
 
