@@ -70,7 +70,12 @@ def states() -> dict[str, Any]:
     tied.note = "an attribute"  # type: ignore[attr-defined]
     return {
         "state dict": model.state_dict(),
-        "checkpoint": {"epoch": 3, "model": model.state_dict(), "optimizer": optimiser.state_dict(), "args": {"lr": 0.1}},
+        "checkpoint": {
+            "epoch": 3,
+            "model": model.state_dict(),
+            "optimizer": optimiser.state_dict(),
+            "args": {"lr": 0.1},
+        },
         "parameter": torch.nn.Parameter(weight),
         "parameter with attributes": tied,
         "sparse": torch.eye(4).to_sparse(),
@@ -79,7 +84,12 @@ def states() -> dict[str, Any]:
         "quantised": torch.quantize_per_tensor(weight, 0.1, 10, torch.qint8),
         "quantised by channel": torch.quantize_per_channel(weight, torch.ones(4), torch.zeros(4), 0, torch.qint8),
         "views": {"whole": weight, "row": weight[1], "column": weight[:, 2], "turned": weight.t()},
-        "containers": {"set": {1, 2}, "counter": collections.Counter("aab"), "bytes": b"\x00\xff", "size": weight.shape},
+        "containers": {
+            "set": {1, 2},
+            "counter": collections.Counter("aab"),
+            "bytes": b"\x00\xff",
+            "size": weight.shape,
+        },
         "complex": torch.ones(3, dtype=torch.complex64),
         "a number": 1j,
         "device": torch.device("cpu"),
@@ -127,7 +137,11 @@ def test_each_data_type_is_named_and_measured(dtype: torch.dtype, zipped: bool) 
 def test_names_shapes_and_parameters_are_those_of_the_model() -> None:
     model = net()
     expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-    for data in (saved(model.state_dict()), saved(model), saved(model.state_dict(), _use_new_zipfile_serialization=False)):
+    for data in (
+        saved(model.state_dict()),
+        saved(model),
+        saved(model.state_dict(), _use_new_zipfile_serialization=False),
+    ):
         description = describe(data)
         assert {tensor.name: tensor.shape for tensor in description.tensors} == expected
         assert description.parameters == sum(one.numel() for one in model.parameters())
@@ -190,8 +204,11 @@ def detector(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     for name, module in made.items():
         monkeypatch.setitem(sys.modules, name, module)
 
+    def forward(_self: Any, x: Any) -> Any:
+        return x
+
     def a_class(place: str, name: str, base: type) -> Any:
-        kind = type(name, (base,), {"__module__": place, "forward": lambda self, x: x})
+        kind = type(name, (base,), {"__module__": place, "forward": forward})
         setattr(made[place], name, kind)
         return kind
 
