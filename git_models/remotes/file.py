@@ -43,6 +43,7 @@ class Folder:
     writable = True
     limit: int | None = None
     per_minute: int | None = None
+    per_hour: int | None = None
     several = False
 
     def __init__(self, path: str, name: str) -> None:
