@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TextIO
 
-from git_models import committing, exchange, excludes, githooks, history, manifests, messages, places, repo, worktree
+from git_models import committing, exchange, excludes, git, githooks, history, manifests, messages, places, repo, worktree
 from git_models.errors import ModelsError, NotARepository
 from git_models.manifest import Entry, Manifest
 from git_models.output import Output
+from git_models.remotes.base import EmptyRepository
 from git_models.repo import Repo
 
 HOOK_PATIENCE = 3.0  # seconds of a dead network before a hook gives up
@@ -108,15 +109,49 @@ def pre_push(here: Repo, updates: list[history.Update], arguments: Sequence[str]
     if not wanted:
         return 0
     for place in places.for_push(here, known, git_remote, url):
-        done = exchange.push(here, place, wanted, out)
-        if done.failed:
-            raise messages.upload_failed(
-                len(done.failed), place.url, f"{done.failed[0].path}: {done.failed[0].error.what}"
-            )
-        if done.sent:
-            total = sum(e.size for e in done.sent)
-            out.note(messages.stored(len(done.sent), total, place.url))
+        try:
+            _store(here, place, wanted, url, out)
+        except EmptyRepository:
+            _first_push(here, place, wanted, updates, git_remote or url, out)
     return 0
+
+
+def _store(here: Repo, place: places.Place, wanted: Mapping[str, Entry], url: str, out: Output) -> None:
+    """Bring all objects to one place. Raises ModelsError unless all of them are there."""
+    done = exchange.push(here, place, wanted, out, warn_idle=_over_ssh(url))
+    if done.failed:
+        first = done.failed[0]
+        raise messages.upload_failed(len(done.failed), place.url, f"{first.path}: {first.error.what}", first.error.fix)
+    if done.sent:
+        out.note(messages.stored(len(done.sent), sum(e.size for e in done.sent), place.url))
+
+
+def _over_ssh(url: str) -> bool:
+    """Whether git has a connection open that the server closes when it is idle for minutes."""
+    return url.startswith(("ssh:", "git+ssh:")) or ("://" not in url and ":" in url.partition("/")[0])
+
+
+def _first_push(
+    here: Repo,
+    place: places.Place,
+    wanted: Mapping[str, Entry],
+    updates: Sequence[history.Update],
+    git_remote: str,
+    out: Output,
+) -> None:
+    """A release needs a commit to hang on: push the refs ahead, then store the models.
+
+    Always raises: git has read the remote's refs before this hook ran, finds them moved, and calls
+    its own push of the same refs a failure.
+    """
+    refs = [f"{u.local_oid}:{u.remote_ref}" for u in updates if not history.is_zero(u.local_oid)]
+    out.note("this repository is empty: its refs go first, then the models")
+    git.run("push", "--no-verify", "--quiet", git_remote, *refs)
+    try:
+        _store(here, place, wanted, "", out)
+    except ModelsError as failed:
+        raise messages.first_push_failed(failed) from failed
+    raise messages.first_push(place.url)
 
 
 def _refuse_large(here: Repo, revs: Sequence[str]) -> None:
