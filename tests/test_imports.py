@@ -53,7 +53,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "requests": ("remotes",),
     "rich": ("output",),
     # committing starts this program again, to reclaim space behind the commit.
-    "subprocess": ("git", "committing"),
+    "subprocess": ("git", "committing", "remotes"),
     "yaml": ("manifest",),
     # Unpickling runs code: nobody.
     "pickle": (),
