@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import os
 import re
@@ -229,10 +230,8 @@ def _copy(upload: Upload, temp: str, advance: Advance) -> str:
 
 def _reflink(source: int, target: int) -> bool:
     try:
-        import fcntl
-
         fcntl.ioctl(target, _FICLONE, source)
-    except (ImportError, OSError):
+    except OSError:
         return False
     return True
 
