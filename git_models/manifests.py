@@ -94,6 +94,7 @@ def record(
     remove: Mapping[str, str] | None = None,
     remotes: Mapping[str, str | None] | None = None,
     track: Sequence[str] | None = None,
+    active: Mapping[str, str | None] | None = None,
     moved: tuple[str, str] | None = None,
 ) -> None:
     """Change entries in the work tree's manifest and in the index's, each from what it was.
@@ -106,7 +107,7 @@ def record(
     def changed(raw: bytes) -> bytes:
         if moved:
             raw = manifest.move(raw, *moved)
-        return manifest.update(raw, models or {}, remotes=remotes or {}, track=track)
+        return manifest.update(raw, models or {}, remotes=remotes or {}, track=track, active=active or {})
 
     mine = data(repo)
     in_index = index.entries([manifest.NAME]).get(manifest.NAME)

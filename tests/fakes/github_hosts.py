@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from tests.fakes import github_gitdata  # noqa: F401 (its routes)
+from tests.fakes import github_git, github_gitdata  # noqa: F401 (its routes)
 from tests.fakes import github_json as show
 from tests.fakes.github_api import DOCS, Call, Refused, Route, find
 from tests.fakes.github_downloads import blob, web
@@ -37,6 +37,8 @@ def answer(hub: GitHub, request: Request) -> Reply:
             raise HangUp
         if role == "blob":
             reply = blob(hub, request)
+        elif role == "web" and github_git.wants(path):
+            reply = github_git.serve(hub, request, _credential(request))
         elif role == "web":
             with hub.lock:
                 reply = web(hub, path, urls)
