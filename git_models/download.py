@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from git_models import patterns
-from git_models import remotes as remotes_
 from git_models.errors import ModelsError, NotAModel, NotThere, Offline, RemoteError, StartOver, Transient
 from git_models.output import size as shown
 from git_models.partfile import Cut, PartFile, disk, sweep
+from git_models.remotes import links as direct
 from git_models.remotes.base import Advance, Body, Options, Remote, Source
 from git_models.workers import Crew, Item, Outcome, Pace, Stopped, Wait, each
 
@@ -84,23 +84,30 @@ def download(
     _room(first, folder)
     if links is None and any(item.urls for item in first):
         # They stand in the manifest, which a stranger may have written.
-        links = remotes_.links(Options(from_manifest=True, patience=patience))
+        links = direct(Options(from_manifest=True, patience=patience))
     crew = Crew(pace or Pace(), patience, wait)
     batch = _Batch(crew, folder, tuple(remotes), links, jobs, advance, alone=len(first) == 1)
     done: list[Item] = []
     failed: list[tuple[Item, ModelsError]] = []
     for item, result in each(first, batch.fetch, jobs, crew.stop):
-        group = alike[key(item)]
-        try:
-            if isinstance(result, ModelsError):
-                raise result
-            land(item, result.path)
-            result.close(landed=True)
-        except ModelsError as error:
-            failed += ((one, error) for one in group)
+        outcome = _landed(item, result, land)
+        if outcome:
+            failed += ((one, outcome) for one in alike[key(item)])
         else:
-            done += group
+            done += alike[key(item)]
     return Outcome(tuple(done), tuple(failed), batch.moved)
+
+
+def _landed(item: Item, result: PartFile | ModelsError, land: Callable[[Item, str], None]) -> ModelsError | None:
+    if isinstance(result, ModelsError):
+        return result
+    try:
+        land(item, result.path)
+    except ModelsError as error:
+        result.close()
+        return error
+    result.close(landed=True)
+    return None
 
 
 def key(item: Item) -> str:
@@ -145,6 +152,11 @@ class _Batch:
         part = PartFile(self.folder, key(item), cuts)
         try:
             part.resume(item.size)
+            if part.solid == item.size:
+                if not _differs(item, part):
+                    self._count(part.solid, moved=False)
+                    return part
+                part.rewind()
             self._count(part.solid, moved=False)
             errors: list[ModelsError] = []
             sources = self._sources(item, segments)
@@ -184,8 +196,9 @@ class _Batch:
             fresh = part.solid == 0
             try:
                 self._run(remote, segments, item, part, limit)
-                _compare(item, part, remote)
-                return
+                if not (fault := _differs(item, part)):
+                    return
+                raise NotAModel(f"{item.path}: what {remote.name} sent is not the model ({fault}); it was not kept")
             except (StartOver, NotAModel) as error:
                 final = again == RESTARTS or (fresh and isinstance(error, NotAModel))
                 arrived = patterns.page(part.head())
@@ -352,8 +365,8 @@ def _other(remote: Source, arrived: str, item: Item) -> NotAModel:
     return NotAModel(f"{remote.name} sent {arrived} instead of {item.path}; it was not kept")
 
 
-def _compare(item: Item, part: PartFile, remote: Source) -> None:
-    """Raises NotAModel unless size and every hash match."""
+def _differs(item: Item, part: PartFile) -> str:
+    """In what the file is not the model: "" when size and every hash match."""
     is_ = part.digests()
     for what, expected, got in (
         ("bytes", item.size if item.size >= 0 else is_.size, is_.size),
@@ -361,10 +374,8 @@ def _compare(item: Item, part: PartFile, remote: Source) -> None:
         ("MD5", item.md5 or is_.md5, is_.md5),
     ):
         if expected != got:
-            raise NotAModel(
-                f"{item.path}: what {remote.name} sent is not the model "
-                f"({what} {got} instead of {expected}); it was not kept"
-            )
+            return f"{what} {got} instead of {expected}"
+    return ""
 
 
 def _told(item: Item, errors: list[ModelsError]) -> ModelsError:

@@ -65,8 +65,8 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "pygit2": ("index",),
     "requests": ("remotes",),
     "rich": ("output",),
-    # committing starts this program again, to reclaim space behind the commit; credentials asks `gh`.
-    "subprocess": ("git", "committing", "remotes.credentials"),
+    # committing starts this program again, to reclaim space behind the commit.
+    "subprocess": ("git", "committing", "remotes"),
     "yaml": ("manifest",),
     # Unpickling runs code: nobody.
     "pickle": (),

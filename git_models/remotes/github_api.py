@@ -183,8 +183,8 @@ class Api:
         errors = said.get("errors")
         errors = [e for e in errors if isinstance(e, dict)] if isinstance(errors, list) else []
         codes = tuple(str(e.get("code", "")) for e in errors)
-        low += "".join(f"; {e.get('field', '')} {e.get('message', '')}".lower() for e in errors)
-        return Refused(f"{place.host} refuses ({status}): {message}", "", status, low, codes)
+        full = "; ".join([message, *(str(e.get("message") or f"{e.get('field')}: {e.get('code')}") for e in errors)])
+        return Refused(f"{place.host} refuses ({status}): {full}", "", status, full.lower(), codes)
 
     def _limited(self, response: requests.Response, message: str) -> RateLimited | None:
         if response.status_code not in (403, 429):
