@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TextIO
 
-from git_models import committing, exchange, excludes, git, githooks, history, manifests, messages, places, repo, worktree
+from git_models import (
+    committing,
+    exchange,
+    excludes,
+    git,
+    githooks,
+    history,
+    manifests,
+    messages,
+    places,
+    repo,
+    worktree,
+)
 from git_models.errors import ModelsError, NotARepository
 from git_models.manifest import Entry, Manifest
 from git_models.output import Output
@@ -13,6 +25,7 @@ from git_models.remotes.base import EmptyRepository
 from git_models.repo import Repo
 
 HOOK_PATIENCE = 3.0  # seconds of a dead network before a hook gives up
+STORE_TAG = "refs/tags/git-models"
 
 
 def handle(event: str, arguments: Sequence[str], stdin: TextIO, out: Output) -> int:
@@ -97,9 +110,10 @@ def tell(done: worktree.Synced, out: Output) -> None:
 def pre_push(here: Repo, updates: list[history.Update], arguments: Sequence[str], out: Output) -> int:
     """Bytes before refs: refuse what GitHub would refuse, then bring every object that the commits name."""
     git_remote, url = (*arguments, "", "")[:2]
-    for update in updates:
-        if history.is_zero(update.local_oid) and update.remote_ref.startswith("refs/tags/git-models"):
-            raise messages.store_tag(update.remote_ref)
+    gone = [u.remote_ref for u in updates if history.is_zero(u.local_oid) and u.remote_ref.startswith(STORE_TAG)]
+    gone += _mirrored_away(git_remote or url)
+    if gone:
+        raise messages.store_tag(gone[0])
     revs = history.outgoing(updates, git_remote)
     if not revs:
         return 0
@@ -152,6 +166,17 @@ def _first_push(
     except ModelsError as failed:
         raise messages.first_push_failed(failed) from failed
     raise messages.first_push(place.url)
+
+
+def _mirrored_away(git_remote: str) -> list[str]:
+    """The store's tags that a push with --mirror or --prune would delete, of which git tells no hook."""
+    arguments = committing.parent_arguments()
+    mirror = git.text("config", "--bool", f"remote.{git_remote}.mirror", ok=(0, 1)) == "true"
+    if not mirror and not {"--mirror", "--prune"} & set(arguments):
+        return []
+    theirs = [line.split("\t")[1] for line in git.text("ls-remote", git_remote, f"{STORE_TAG}*").splitlines()]
+    ours = git.text("for-each-ref", "--format=%(refname)", f"{STORE_TAG}*").splitlines()
+    return [ref for ref in theirs if ref not in ours]
 
 
 def _refuse_large(here: Repo, revs: Sequence[str]) -> None:

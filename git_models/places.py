@@ -23,10 +23,15 @@ class Place(NamedTuple):
 
 
 def for_pull(repo: Repo, known: Manifest) -> list[Place]:
-    """The places to look for objects, in order: this clone's own, the manifest's, the git remotes' releases."""
-    found = [*_configured(repo)]
+    """The places to look for objects, in order.
+
+    This clone's own (`models.remote`), the manifest's, the releases of the git remotes, then whatever
+    else this clone knows by name.
+    """
+    found = _default(repo)
     found += [Place(name, url, "manifest", approved(repo, name, url)) for name, url in known.remotes.items()]
     found += _derived(repo)
+    found += [Place(name, url, "config", True) for name, url in repo.config.urls.items()]
     return _unique(found)
 
 
@@ -37,7 +42,7 @@ def for_push(repo: Repo, known: Manifest, git_remote: str = "", url: str = "") -
     place that the manifest names and this clone's user approved. Raises ModelsError when there is none.
     """
     if repo.config.remote:
-        return _unique(_configured(repo))
+        return _unique(_default(repo))
     # The URL as configured: pre-push is told the one that insteadOf made of it.
     named = repo.config.git_remotes.get(git_remote, ())
     derived = next((d for u in (*named, url) if u and (d := _store_of(repo, u))), None)
@@ -106,7 +111,8 @@ def connect(repo: Repo, place: Place, patience: float = 30, wait: Callable[[floa
     return remotes.open(place.url, place.name, options)
 
 
-def _configured(repo: Repo) -> list[Place]:
+def _default(repo: Repo) -> list[Place]:
+    """The places that `models.remote` names."""
     found = []
     for name in repo.config.remote:
         if "://" in name:
@@ -117,9 +123,6 @@ def _configured(repo: Repo) -> list[Place]:
             raise ModelsError(
                 f"models.remote is {name!r}, but no place has that name", f"git models remote add {name} URL"
             )
-    found += [
-        Place(name, url, "config", True) for name, url in repo.config.urls.items() if name not in repo.config.remote
-    ]
     return found
 
 

@@ -69,7 +69,8 @@ def prepare(here: Repo, out: Output, *, hooks: bool = True, watch: bool = False)
 def _set_remote(here: Repo, url: str, out: Output) -> None:
     url = remotes.normalise(url)
     known = manifests.current(here)
-    name = next((n for n, u in {**known.remotes, **here.config.urls}.items() if u == url), url.partition(":")[0])
+    scheme = url.partition(":")[0].partition("+")[0]  # "github+http" is no name
+    name = next((n for n, u in {**known.remotes, **here.config.urls}.items() if u == url), scheme)
     git.run("config", f"models.{name}.url", url, cwd=here.top)
     git.run("config", "models.remote", name, cwd=here.top)
     if known.remotes.get(name) != url:
