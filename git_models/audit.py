@@ -17,6 +17,7 @@ from git_models import (
     objects,
     patterns,
     places,
+    remotes,
     staging,
     transfer,
 )
@@ -204,7 +205,7 @@ def on_remotes(repo: Repo, known: Manifest, entries: Sequence[Entry]) -> tuple[l
     Also URL -> the objects (sha256) that were seen there. A place that cannot be asked is a finding.
     """
     wanted = [e for e in entries if e.sha256 and e.asset and not e.urls]
-    found, seen = [], {}
+    found, seen = links(entries, remotes.Options(top=repo.top, from_manifest=True)), {}
     for place in places.for_pull(repo, known):
         if not place.approved:
             found.append(Finding(messages.unapproved(place.name, place.url), f"git models remote trust {place.name}"))
@@ -215,7 +216,7 @@ def on_remotes(repo: Repo, known: Manifest, entries: Sequence[Entry]) -> tuple[l
             found.append(Finding(failed.what, failed.fix))
             continue
         seen[place.url] = {e.sha256 for e in wanted} - lacking
-    if not seen and not found and wanted:
+    if not seen and wanted and not places.for_pull(repo, known):
         nowhere = messages.no_place()
         found.append(Finding(nowhere.what, nowhere.fix))
     anywhere = set().union(*seen.values())
@@ -229,6 +230,25 @@ def on_remotes(repo: Repo, known: Manifest, entries: Sequence[Entry]) -> tuple[l
                 )
             )
     return found, seen
+
+
+def links(entries: Sequence[Entry], options: remotes.Options) -> list[Finding]:
+    """Entries with `urls:` of which none answers with a file of the right size. One byte of each is asked for."""
+    source, found = remotes.links(options), []
+    for entry in entries:
+        faults = []
+        for url in entry.urls:
+            try:
+                with source.get(url, 0, 1) as body:
+                    if entry.size < 0 or body.total in (None, entry.size):
+                        break
+                    faults.append(f"{url} has {body.total} bytes instead of {entry.size}")
+            except ModelsError as failed:
+                faults.append(failed.what)
+        else:
+            if faults:
+                found.append(Finding(f"{entry.path}: {'; '.join(faults)}", f"git models pull {entry.path}", entry.path))
+    return found
 
 
 def note_seen(repo: Repo, entries: Sequence[Entry], seen: Mapping[str, set[str]]) -> None:

@@ -16,17 +16,28 @@ _EXACT = 500  # more lines than this slow `git status` down: 10,000 exact lines 
 
 def rebuild(repo: Repo) -> None:
     """Write the block anew from the manifests of all worktrees; the rest of the file stays as it is."""
-    file = os.path.join(repo.common, "info", "exclude")
-    old = _read(file)
-    recorded = sorted({path for m in manifests.everywhere(repo) for path in m.models})
-    tracked = tracked_in_history(repo, recorded)
-    new = _without(old) + _render([p for p in recorded if p not in tracked])
+    file, old, new = _compared(repo)
     if new != old:
         os.makedirs(os.path.dirname(file), exist_ok=True)
         temp = f"{file}.{os.getpid()}"
         with open(temp, "w", encoding="utf-8", errors="surrogateescape") as stream:
             stream.write(new)
         os.replace(temp, file)
+
+
+def up_to_date(repo: Repo) -> bool:
+    """Whether the block is what `rebuild` would write."""
+    _, old, new = _compared(repo)
+    return old == new
+
+
+def _compared(repo: Repo) -> tuple[str, str, str]:
+    """The file, its text, and the text that it should have."""
+    file = os.path.join(repo.common, "info", "exclude")
+    old = _read(file)
+    recorded = sorted({path for m in manifests.everywhere(repo) for path in m.models})
+    tracked = tracked_in_history(repo, recorded)
+    return file, old, _without(old) + _render([p for p in recorded if p not in tracked])
 
 
 def remove(repo: Repo) -> None:

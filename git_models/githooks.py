@@ -114,16 +114,28 @@ def uninstall(repo: Repo) -> list[str]:
 
 def write_pathspecs(repo: Repo, known: Manifest) -> None:
     """Tell the pre-commit shim what may be a weight, so that it needs no Python to find out."""
+    if not pathspecs_agree(repo, known):
+        os.makedirs(repo.state, exist_ok=True)
+        file = _pathspecs_file(repo)
+        with open(file + ".new", "wb") as stream:
+            stream.write(_pathspecs(known))
+        os.replace(file + ".new", file)
+
+
+def pathspecs_agree(repo: Repo, known: Manifest) -> bool:
+    """Whether the shim was told what the manifest says now."""
+    return _read(_pathspecs_file(repo)) == _pathspecs(known)
+
+
+def _pathspecs_file(repo: Repo) -> str:
+    return os.path.join(repo.state, "pathspecs")
+
+
+def _pathspecs(known: Manifest) -> bytes:
     # The clone's own globs are read by the shim itself: `git config` changes them without us.
     specs = patterns.pathspecs((*patterns.DEFAULT_TRACK, *known.track))
     lines = [s for s in specs if "exclude" not in s.partition(")")[0]]
-    os.makedirs(repo.state, exist_ok=True)
-    file = os.path.join(repo.state, "pathspecs")
-    content = "\n".join([*lines, ":(top,literal)models.yaml", ""])
-    if _read(file) != content.encode():
-        with open(file + ".new", "w", encoding="utf-8") as stream:
-            stream.write(content)
-        os.replace(file + ".new", file)
+    return "\n".join([*lines, ":(top,literal)models.yaml", ""]).encode()
 
 
 def watch(repo: Repo) -> None:

@@ -83,8 +83,8 @@ def move(repo: Repo, known: Manifest, old: str, new: str) -> None:
         raise ModelsError(f"{new} is a model already", f"git models rm {new}")
     if os.path.lexists(repo.path(new)):
         raise ModelsError(f"there is a file at {new} already; it was not overwritten", f"git models list {old}")
-    if index.entries([new]):
-        raise ModelsError(f"git tracks {new} already", f"git rm --cached {new}")
+    for path in index.entries([old, new]):
+        raise ModelsError(f"git tracks {path} itself", f"git rm --cached {path}")
     manifest.move(manifests.data(repo), old, new)  # raises before the file has moved
     before = link.regular(repo.top, old)
     if before is None and os.path.lexists(repo.path(old)):
