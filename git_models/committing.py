@@ -70,6 +70,17 @@ def pre_commit(repo: Repo, out: Output) -> int:
     return 0
 
 
+def refuse_without_push(repo: Repo) -> None:
+    """Raise ModelsError if this commit carries weights: no hook would upload them, and they would exist here only."""
+    found = sort(repo, manifests.current(repo), index.staged(_base(False)))
+    if found.weights:
+        raise ModelsError(
+            f"{found.weights[0][0].path} stays where it is: no pre-push hook would upload it in this clone",
+            "git models setup   # beside the framework\n"
+            "        pre-commit install --hook-type pre-push   # with git-models-push in .pre-commit-config.yaml",
+        )
+
+
 def pre_merge_commit(repo: Repo, out: Output) -> int:
     """An automatic merge that would commit weights: move them in the index and let the user commit."""
     known = manifests.current(repo)
@@ -230,19 +241,19 @@ def _nothing_left(repo: Repo, base: str, arguments: Sequence[str]) -> bool:
     return not index.staged(base)
 
 
-def parent_arguments() -> list[str]:
-    """What follows `commit` on the command line of the git that runs the hook; [] where it cannot be read.
+def parent_arguments(verb: str = "commit") -> list[str]:
+    """What follows `verb` on the command line of the git that runs the hook; [] where it cannot be read.
 
-    Other hooks may stand in between (the pre-commit framework): the first ancestor that is a
-    `git commit` counts. Linux only; elsewhere there is no such file.
+    Other hooks may stand in between (the pre-commit framework): the first ancestor that is a git with
+    this verb counts. Linux only; elsewhere there is no such file.
     """
     pid = str(os.getppid())
     for _ in range(16):
         try:
             with open(f"/proc/{pid}/cmdline", "rb") as stream:
                 words = [os.fsdecode(a) for a in stream.read().split(b"\0")[:-1]]
-            if words and os.path.basename(words[0]) == "git" and "commit" in words:
-                return words[words.index("commit") + 1 :]
+            if words and os.path.basename(words[0]) == "git" and verb in words:
+                return words[words.index(verb) + 1 :]
             with open(f"/proc/{pid}/stat", "rb") as stream:
                 pid = stream.read().rpartition(b")")[2].split()[1].decode()
         except (OSError, IndexError):
