@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TextIO
 
@@ -28,10 +29,17 @@ HOOK_PATIENCE = 3.0  # seconds of a dead network before a hook gives up
 STORE_TAG = "refs/tags/git-models"
 
 
-def handle(event: str, arguments: Sequence[str], stdin: TextIO, out: Output) -> int:
-    """Run the event; the exit code stops git only for the pre-* ones (the shim sees to that)."""
+def handle(event: str, arguments: Sequence[str], stdin: TextIO, out: Output, *, framework: bool = False) -> int:
+    """Run the event; the exit code stops git only for the pre-* ones (the shim sees to that).
+
+    With `framework` the pre-commit framework runs us, which hands over neither arguments nor stdin.
+    """
+    if framework and os.environ.get("GIT_MODELS_SKIP"):
+        return 0
     here = repo.find()
     if event == "pre-commit":
+        if framework and not githooks.uploads(here):
+            committing.refuse_without_push(here)
         code = committing.pre_commit(here, out)
         githooks.write_pathspecs(here, manifests.current(here))
         return code
@@ -39,6 +47,9 @@ def handle(event: str, arguments: Sequence[str], stdin: TextIO, out: Output) -> 
         return committing.pre_merge_commit(here, out)
     if event == "post-commit":
         return committing.post_commit(here, out)
+    if event == "pre-push" and framework:
+        updates, arguments = history.framework_updates(os.environ)
+        return pre_push(here, updates[:1], arguments, out, also=updates[1:])
     if event == "pre-push":
         return pre_push(here, history.read_updates(stdin), arguments, out)
     if event == "reclaim":
@@ -107,17 +118,28 @@ def tell(done: worktree.Synced, out: Output) -> None:
         out.warn(f"{path} was not put in place: {reason}")
 
 
-def pre_push(here: Repo, updates: list[history.Update], arguments: Sequence[str], out: Output) -> int:
-    """Bytes before refs: refuse what GitHub would refuse, then bring every object that the commits name."""
+def pre_push(
+    here: Repo,
+    updates: Sequence[history.Update],
+    arguments: Sequence[str],
+    out: Output,
+    also: Sequence[history.Update] = (),
+) -> int:
+    """Bytes before refs: refuse what GitHub would refuse, then bring every object that the commits name.
+
+    `also` may be pushed with the rest, nobody knows: the objects of these commits are brought as well.
+    """
     git_remote, url = (*arguments, "", "")[:2]
     gone = [u.remote_ref for u in updates if history.is_zero(u.local_oid) and u.remote_ref.startswith(STORE_TAG)]
     gone += _mirrored_away(git_remote or url)
     if gone:
         raise messages.store_tag(gone[0])
     revs = history.outgoing(updates, git_remote)
-    if not revs:
+    if revs:
+        _refuse_large(here, revs)
+    updates = [*updates, *also]
+    if not history.outgoing(updates, git_remote):
         return 0
-    _refuse_large(here, revs)
     known, wanted = exchange.manifest_of_push(here, updates, git_remote)
     wanted = {oid: e for oid, e in wanted.items() if not e.urls}
     if not wanted:
@@ -170,7 +192,7 @@ def _first_push(
 
 def _mirrored_away(git_remote: str) -> list[str]:
     """The store's tags that a push with --mirror or --prune would delete, of which git tells no hook."""
-    arguments = committing.parent_arguments()
+    arguments = committing.parent_arguments("push")
     mirror = git.text("config", "--bool", f"remote.{git_remote}.mirror", ok=(0, 1)) == "true"
     if not mirror and not {"--mirror", "--prune"} & set(arguments):
         return []

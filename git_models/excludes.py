@@ -64,6 +64,9 @@ def tracked_in_history(repo: Repo, paths: Iterable[str]) -> set[str]:
     tips = sorted(set(refs.decode().split()))
     file = os.path.join(repo.models, "tracked")
     seen_tips, seen_paths, hits = _remembered(file)
+    if hits and _unreachable(seen_tips - set(tips), tips):
+        seen_paths = seen_paths - hits  # a rewritten commit or a deleted branch may have been the one
+        hits = set()
     unknown = wanted - seen_paths
     new_tips = [t for t in tips if t not in seen_tips]
     if new_tips and wanted - unknown:
@@ -89,6 +92,13 @@ def _remembered(file: str) -> tuple[set[str], set[str], set[str]]:
         return tips, paths, hits
     except (OSError, ValueError):
         return set(), set(), set()
+
+
+def _unreachable(gone: set[str], tips: list[str]) -> bool:
+    """Whether a commit that a ref named once is reached from none any more."""
+    here = _existing(gone)
+    revs = "\n".join([*here, *(f"^{t}" for t in tips)]).encode()
+    return len(here) < len(gone) or bool(here and git.run("rev-list", "-1", "--stdin", input=revs))
 
 
 def _existing(oids: set[str]) -> set[str]:

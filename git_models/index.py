@@ -113,8 +113,13 @@ def stream(oid: str, limit: int | None = None) -> Iterator[bytes]:
 
 def differs_from_disk(paths: Sequence[str]) -> set[str]:
     """Those of `paths` whose file no longer has the bytes that were staged (or is gone)."""
+    if not paths:
+        return set()
     literal = [f":(top,literal){p}" for p in paths]
-    answer = git.run("diff-files", "--name-only", "-z", "--no-renames", "--", *literal)
+    # Unlike diff-files, diff looks into a file that was only touched. It must not write this index.
+    answer = git.run(
+        "--no-optional-locks", "diff", "--no-ext-diff", "--name-only", "-z", "--no-renames", "--", *literal
+    )
     return {os.fsdecode(p) for p in answer.split(b"\0")[:-1]}
 
 

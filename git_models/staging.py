@@ -182,7 +182,8 @@ def register(
     cache = statcache.load(stat_file(repo)) if cache is None else cache
     new: list[str] = []
     changed: list[str] = []
-    unchanged, moved = [], []
+    unchanged: list[str] = []
+    moved: list[tuple[str, str]] = []
     changes: dict[str, Entry | None] = {}
     for item in kept:
         old = known.models.get(item.path)
@@ -194,11 +195,8 @@ def register(
             continue
         file = objects.path(repo.models, item.digests.sha256)
         entry = make_entry(repo, known, item.path, item.digests, file, fields)
-        if entry == old:
-            unchanged.append(item.path)
-        else:
-            (changed if old else new).append(item.path)
-            changes[item.path] = entry
+        (unchanged if entry == old else changed if old else new).append(item.path)
+        changes[item.path] = entry  # an unchanged one, too: the index may not have it yet
     manifests.record(repo, changes, remove=remove)
     excludes.rebuild(repo)
     for item in kept:
