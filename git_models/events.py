@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import TextIO
 
-from git_models import committing, exchange, excludes, githooks, history, manifests, messages, places, repo, worktree
+from git_models import behind, committing, exchange, excludes, githooks, history, manifests, messages, objects, places, repo, salvage, worktree
 from git_models.errors import ModelsError, NotARepository
 from git_models.manifest import Entry, Manifest
 from git_models.output import Output
 from git_models.repo import Repo
 
+LONGEST_PUSH = 6 * 3600.0  # seconds
 HOOK_PATIENCE = 3.0  # seconds of a dead network before a hook gives up
+# git runs another hook of ours after these have changed the index, and that one may fetch.
+_FETCHING = {"checkout", "switch", "clone", "worktree", "merge", "pull", "rebase", "bisect"}
 
 
 def handle(event: str, arguments: Sequence[str], stdin: TextIO, out: Output) -> int:
@@ -30,10 +34,16 @@ def handle(event: str, arguments: Sequence[str], stdin: TextIO, out: Output) -> 
     if event == "reclaim":
         committing.reclaim_now(here, arguments)
         return 0
+    if event == "release":
+        behind.wait_for(int(arguments[0]), LONGEST_PUSH)
+        exchange.release(here, manifests.current(here))
+        return 0
     if event == "post-index-change":
         return _quietly(lambda: sync(here, out, network=False), out)
     if event in ("post-checkout", "post-merge", "post-rewrite"):
-        return _quietly(lambda: sync(here, out, network=True), out)
+        # `git checkout -- FILE` (flag 0) is not the moment for a download.
+        whole = event != "post-checkout" or arguments[2:] != ["0"]
+        return _quietly(lambda: sync(here, out, network=whole), out)
     return 0
 
 
@@ -54,16 +64,23 @@ def sync(here: Repo, out: Output, *, network: bool) -> None:
     if raw and manifests.unmerged(here):
         return
     known = manifests.parse(here, raw)
-    free = exchange.releasable(here)
-    done = worktree.sync(here, skip=exchange.unwanted(here, known), releasable=free)
-    tell(done, out)
+    done = _place(here, known, out)
     missing = [e for e in done.missing if e.sha256]
+    if missing and salvage.from_git(here, missing):
+        missing = [e for e in _place(here, known, out).missing if e.sha256]
     if missing and network:
         _fetch(here, known, missing, out)
-    elif missing and here.config.fetch == "manual":
+    elif missing and not _FETCHING & set(committing.parent_arguments()):
         out.note(messages.still_missing(len(missing), sum(max(e.size, 0) for e in missing)))
+    exchange.release(here, known)
     excludes.rebuild(here)
     githooks.write_pathspecs(here, known)
+
+
+def _place(here: Repo, known: Manifest, out: Output) -> worktree.Synced:
+    done = worktree.sync(here, skip=exchange.unwanted(here, known), releasable=exchange.releasable(here))
+    tell(done, out)
+    return done
 
 
 def _fetch(here: Repo, known: Manifest, missing: list[Entry], out: Output) -> None:
@@ -75,7 +92,7 @@ def _fetch(here: Repo, known: Manifest, missing: list[Entry], out: Output) -> No
     else:
         got = exchange.fetch(here, known, missing, out, patience=HOOK_PATIENCE)
         if got.got:
-            tell(worktree.sync(here, skip=exchange.unwanted(here, known), releasable=exchange.releasable(here)), out)
+            _place(here, known, out)
         if got.offline:
             out.note(messages.offline(len(got.failed)))
             return
@@ -116,6 +133,10 @@ def pre_push(here: Repo, updates: list[history.Update], arguments: Sequence[str]
         if done.sent:
             total = sum(e.size for e in done.sent)
             out.note(messages.stored(len(done.sent), total, place.url))
+    # The store gives up its copies when the remote-tracking ref names them: when this push is over.
+    pusher = os.environ.get("GIT_MODELS_PARENT", "")
+    if pusher.isdecimal() and any(objects.has(here.models, oid) for oid in wanted):
+        behind.start(here, "release", pusher)
     return 0
 
 

@@ -29,6 +29,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "urls",
     ),
     "storage": (
+        "behind",
         "git",
         "index",
         "inspect",
@@ -42,7 +43,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "statcache",
     ),
     "transfer": ("download", "partfile", "transfer", "upload", "workers"),
-    "use cases": ("committing", "events", "exchange", "excludes", "githooks", "history", "staging", "worktree"),
+    "use cases": ("committing", "events", "exchange", "excludes", "githooks", "history", "salvage", "staging", "worktree"),
     "commands": ("commands",),
     "main": ("__main__", "main"),
 }
@@ -52,8 +53,8 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "pygit2": ("index",),
     "requests": ("remotes",),
     "rich": ("output",),
-    # committing starts this program again, to reclaim space behind the commit.
-    "subprocess": ("git", "committing"),
+    # behind starts this program again, for what need not be waited for.
+    "subprocess": ("git", "behind"),
     "yaml": ("manifest",),
     # Unpickling runs code: nobody.
     "pickle": (),
