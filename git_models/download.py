@@ -298,7 +298,7 @@ class _Ahead:
 
 
 class _Watch:
-    """Notices a line that hardly moves; one that was slow for long is merely asked for less."""
+    """Notices a line that hardly moves: a new connection is often a better one."""
 
     def __init__(self, pace: Pace) -> None:
         self._pace = pace

@@ -3,19 +3,36 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TextIO
 
-from git_models import behind, committing, exchange, excludes, githooks, history, manifests, messages, objects, places, repo, salvage, worktree
+from git_models import (
+    behind,
+    committing,
+    exchange,
+    excludes,
+    git,
+    githooks,
+    history,
+    manifests,
+    messages,
+    objects,
+    places,
+    repo,
+    salvage,
+    worktree,
+)
 from git_models.errors import ModelsError, NotARepository
 from git_models.manifest import Entry, Manifest
 from git_models.output import Output
+from git_models.remotes.base import EmptyRepository
 from git_models.repo import Repo
 
 LONGEST_PUSH = 6 * 3600.0  # seconds
 HOOK_PATIENCE = 3.0  # seconds of a dead network before a hook gives up
 # git runs another hook of ours after these have changed the index, and that one may fetch.
 _FETCHING = {"checkout", "switch", "clone", "worktree", "merge", "pull", "rebase", "bisect"}
+STORE_TAG = "refs/tags/git-models"
 
 
 def handle(event: str, arguments: Sequence[str], stdin: TextIO, out: Output) -> int:
@@ -64,6 +81,8 @@ def sync(here: Repo, out: Output, *, network: bool) -> None:
     if raw and manifests.unmerged(here):
         return
     known = manifests.parse(here, raw)
+    if raw and _renamed(here, known):
+        return
     done = _place(here, known, out)
     missing = [e for e in done.missing if e.sha256]
     if missing and salvage.from_git(here, missing):
@@ -75,6 +94,18 @@ def sync(here: Repo, out: Output, *, network: bool) -> None:
     exchange.release(here, known)
     excludes.rebuild(here)
     githooks.write_pathspecs(here, known)
+
+
+def _renamed(here: Repo, known: Manifest) -> bool:
+    """Whether a model is not at its path because somebody is renaming it: git will hear of that later.
+
+    Only asked when the manifest is the one last synced; a file of the model's size lies elsewhere then.
+    """
+    if not manifests.is_synced(here, manifests.data(here)):
+        return False
+    gone = {e.size for p, e in known.models.items() if not os.path.lexists(here.path(p))}
+    others = git.run("ls-files", "-z", "--others", "--exclude-standard", cwd=here.top) if gone else b""
+    return any(os.lstat(here.path(os.fsdecode(p))).st_size in gone for p in others.split(b"\0")[:-1])
 
 
 def _place(here: Repo, known: Manifest, out: Output) -> worktree.Synced:
@@ -113,9 +144,10 @@ def tell(done: worktree.Synced, out: Output) -> None:
 def pre_push(here: Repo, updates: list[history.Update], arguments: Sequence[str], out: Output) -> int:
     """Bytes before refs: refuse what GitHub would refuse, then bring every object that the commits name."""
     git_remote, url = (*arguments, "", "")[:2]
-    for update in updates:
-        if history.is_zero(update.local_oid) and update.remote_ref.startswith("refs/tags/git-models"):
-            raise messages.store_tag(update.remote_ref)
+    gone = [u.remote_ref for u in updates if history.is_zero(u.local_oid) and u.remote_ref.startswith(STORE_TAG)]
+    gone += _mirrored_away(git_remote or url)
+    if gone:
+        raise messages.store_tag(gone[0])
     revs = history.outgoing(updates, git_remote)
     if not revs:
         return 0
@@ -125,19 +157,64 @@ def pre_push(here: Repo, updates: list[history.Update], arguments: Sequence[str]
     if not wanted:
         return 0
     for place in places.for_push(here, known, git_remote, url):
-        done = exchange.push(here, place, wanted, out)
-        if done.failed:
-            raise messages.upload_failed(
-                len(done.failed), place.url, f"{done.failed[0].path}: {done.failed[0].error.what}"
-            )
-        if done.sent:
-            total = sum(e.size for e in done.sent)
-            out.note(messages.stored(len(done.sent), total, place.url))
+        try:
+            _store(here, place, wanted, url, out)
+        except EmptyRepository:
+            _first_push(here, place, wanted, updates, git_remote or url, out)
     # The store gives up its copies when the remote-tracking ref names them: when this push is over.
     pusher = os.environ.get("GIT_MODELS_PARENT", "")
     if pusher.isdecimal() and any(objects.has(here.models, oid) for oid in wanted):
         behind.start(here, "release", pusher)
     return 0
+
+
+def _store(here: Repo, place: places.Place, wanted: Mapping[str, Entry], url: str, out: Output) -> None:
+    """Bring all objects to one place. Raises ModelsError unless all of them are there."""
+    done = exchange.push(here, place, wanted, out, warn_idle=_over_ssh(url))
+    if done.failed:
+        first = done.failed[0]
+        raise messages.upload_failed(len(done.failed), place.url, f"{first.path}: {first.error.what}", first.error.fix)
+    if done.sent:
+        out.note(messages.stored(len(done.sent), sum(e.size for e in done.sent), place.url))
+
+
+def _over_ssh(url: str) -> bool:
+    """Whether git has a connection open that the server closes when it is idle for minutes."""
+    return url.startswith(("ssh:", "git+ssh:")) or ("://" not in url and ":" in url.partition("/")[0])
+
+
+def _first_push(
+    here: Repo,
+    place: places.Place,
+    wanted: Mapping[str, Entry],
+    updates: Sequence[history.Update],
+    git_remote: str,
+    out: Output,
+) -> None:
+    """A release needs a commit to hang on: push the refs ahead, then store the models.
+
+    Always raises: git has read the remote's refs before this hook ran, finds them moved, and calls
+    its own push of the same refs a failure.
+    """
+    refs = [f"{u.local_oid}:{u.remote_ref}" for u in updates if not history.is_zero(u.local_oid)]
+    out.note("this repository is empty: its refs go first, then the models")
+    git.run("push", "--no-verify", "--quiet", git_remote, *refs)
+    try:
+        _store(here, place, wanted, "", out)
+    except ModelsError as failed:
+        raise messages.first_push_failed(failed) from failed
+    raise messages.first_push(place.url)
+
+
+def _mirrored_away(git_remote: str) -> list[str]:
+    """The store's tags that a push with --mirror or --prune would delete, of which git tells no hook."""
+    arguments = committing.parent_arguments()
+    mirror = git.text("config", "--bool", f"remote.{git_remote}.mirror", ok=(0, 1)) == "true"
+    if not mirror and not {"--mirror", "--prune"} & set(arguments):
+        return []
+    theirs = [line.split("\t")[1] for line in git.text("ls-remote", git_remote, f"{STORE_TAG}*").splitlines()]
+    ours = git.text("for-each-ref", "--format=%(refname)", f"{STORE_TAG}*").splitlines()
+    return [ref for ref in theirs if ref not in ours]
 
 
 def _refuse_large(here: Repo, revs: Sequence[str]) -> None:

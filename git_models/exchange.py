@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
 from typing import NamedTuple
 
-from git_models import history, link, manifests, messages, objects, patterns, places, remotes, statcache, transfer, worktree
+from git_models import (
+    history,
+    link,
+    manifests,
+    messages,
+    objects,
+    patterns,
+    places,
+    remotes,
+    statcache,
+    transfer,
+    worktree,
+)
 from git_models.errors import ModelsError, Offline
 from git_models.manifest import Entry, Manifest
 from git_models.output import Output, duration, plural, size
@@ -15,6 +28,9 @@ from git_models.places import Place
 from git_models.repo import Repo
 from git_models.staging import stat_file
 from git_models.transfer import Item
+
+_RATE = 2e6  # bytes a second, assumed before the first upload
+_TELLING = 5 * 10**6  # an upload of fewer bytes says nothing about the rate
 
 
 class Failure(NamedTuple):
@@ -67,7 +83,15 @@ def countdown(out: Output) -> Callable[[float, str], None]:
     return tell
 
 
-def push(repo: Repo, place: Place, wanted: Mapping[str, Entry], out: Output, *, dry_run: bool = False) -> Pushed:
+def push(
+    repo: Repo,
+    place: Place,
+    wanted: Mapping[str, Entry],
+    out: Output,
+    *,
+    dry_run: bool = False,
+    warn_idle: bool = False,
+) -> Pushed:
     """Bring to one place the objects (sha256 -> entry) that it lacks, each verified there.
 
     Bytes come from the store, or from the work tree where the store gave up its copy. An object
@@ -90,7 +114,12 @@ def push(repo: Repo, place: Place, wanted: Mapping[str, Entry], out: Output, *, 
     if dry_run or failed or not send:
         return Pushed(place, tuple(send) if dry_run else (), already, tuple(failed))
     total = sum(e.size for e in send)
-    out.detail(f"uploading {plural(len(send), 'object')} ({size(total)}) to {place.url}")
+    seconds = estimate(repo, len(send), total)
+    if warn_idle and seconds > 120:
+        out.warn(messages.long_upload(seconds))
+    elif seconds > 120:
+        out.note(f"uploading {plural(len(send), 'object')} ({size(total)}), about {duration(seconds)}")
+    began = time.monotonic()
     with out.progress("Uploading", total) as advance:
         done = transfer.upload(
             [item(e) for e in send],
@@ -100,10 +129,30 @@ def push(repo: Repo, place: Place, wanted: Mapping[str, Entry], out: Output, *, 
             advance=advance,
             wait=countdown(out),
         )
+    if total > _TELLING:
+        _note_rate(repo, total / max(time.monotonic() - began, 0.1))
     ok = {i.sha256 for i in done.done}
     objects.note_held(repo.models, place.url, ok)
     failed = [Failure(i.path, error) for i, error in done.failed]
     return Pushed(place, tuple(e for e in send if e.sha256 in ok), already, tuple(failed))
+
+
+def estimate(repo: Repo, count: int, total: int) -> float:
+    """Seconds that an upload will take, by the rate of the last one.
+
+    GitHub takes 500 new assets an hour; beyond that the queue waits.
+    """
+    try:
+        with open(os.path.join(repo.models, "rate"), encoding="ascii") as file:
+            rate = max(float(file.read()), 1.0)
+    except (OSError, ValueError):
+        rate = _RATE
+    return total / rate + max(0, count - 500) * 7.2
+
+
+def _note_rate(repo: Repo, rate: float) -> None:
+    with open(os.path.join(repo.models, "rate"), "w", encoding="ascii") as file:
+        file.write(f"{rate:.0f}")
 
 
 def _sources(repo: Repo) -> Callable[[str], str]:

@@ -131,11 +131,11 @@ def gh001(found: Sequence[tuple[str, int, str]]) -> ModelsError:
     )
 
 
-def upload_failed(count: int, place: str, first: str) -> ModelsError:
+def upload_failed(count: int, place: str, first: str, fix: str) -> ModelsError:
     """pre-push could not store everything."""
     return ModelsError(
         f"{plural(count, 'object')} could not be stored at {place}, so nothing was pushed. {first}",
-        "git push   # goes on where it stopped",
+        fix or "git push   # goes on where it stopped",
     )
 
 
@@ -151,3 +151,20 @@ def store_tag(ref: str) -> ModelsError:
 def stored(count: int, total: int, url: str) -> str:
     """After an upload inside a push."""
     return f"stored {plural(count, 'object')} ({size(total)}) at {url}"
+
+
+def first_push(url: str) -> ModelsError:
+    """The refs of a first push went ahead of it; git now finds them there and calls that a failure."""
+    return ModelsError(
+        f"this repository was empty, so its refs went first and the models after them: everything is there, at {url}. "
+        "git says 'failed to push' now, because it finds the refs already pushed",
+        "git push   # says: Everything up-to-date",
+    )
+
+
+def first_push_failed(failed: ModelsError) -> ModelsError:
+    """The refs are on the remote, the models are not."""
+    return ModelsError(
+        f"this repository was empty, so its refs went first; they are there, but the models are not: {failed.what}",
+        "git models push",
+    )

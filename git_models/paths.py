@@ -31,6 +31,8 @@ _SHORT_GIT = re.compile(r"git~[0-9]+\Z", re.I)
 # Characters that HFS+ leaves out when it compares names (git's utf8.c knows the same list), and
 # those that Unicode calls default-ignorable and other file systems may drop.
 _IGNORED = re.compile("[\u00ad\u034f\u061c\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]")
+# The 8.3 names that NTFS gives `.gitmodules` and its like (git's path.c): GITMOD~1, GI7EBA~1.
+_SHORT_GIT_FILES = re.compile(r"(?:gitmod|gitatt|gitign|gi7eba|gi7d29|gi250a)~[0-9]\Z")
 _GIT_FILES = frozenset((".gitmodules", ".gitattributes", ".gitignore"))
 
 
@@ -86,7 +88,7 @@ def _part(part: str) -> str:
     # Whatever a file system may still read as `.git`: its 8.3 names, trailing dots and spaces.
     if name.rstrip(". ") == ".git" or _SHORT_GIT.match(name):
         return f"{part!r} is git's own folder"
-    if name in _GIT_FILES or _short_name_of_git_file(name):
+    if name in _GIT_FILES or _SHORT_GIT_FILES.match(name):
         return f"{part!r} is read by git"
     return ""
 
@@ -94,14 +96,6 @@ def _part(part: str) -> str:
 def _folded(name: str) -> str:
     """The name as the least careful file system would compare it."""
     return unicodedata.normalize("NFKC", _IGNORED.sub("", name)).casefold()
-
-
-# The 8.3 names that NTFS gives `.gitmodules` and its like (git's path.c): GITMOD~1, GI7EBA~1.
-_SHORT_FILES = re.compile(r"(?:gitmod|gitatt|gitign|gi7eba|gi7d29|gi250a)~[0-9]\Z")
-
-
-def _short_name_of_git_file(name: str) -> bool:
-    return _SHORT_FILES.match(name) is not None
 
 
 def same_file(path: str) -> str:
@@ -114,18 +108,12 @@ def same_file(path: str) -> str:
 def under(paths: Iterable[str]) -> list[tuple[str, str]]:
     """Pairs of a path and one that would have to lie inside it: no file is also a folder."""
     known = set(paths)
-    folders: dict[str, bool] = {}
     found = []
     for path in known:
         folder = path
         while "/" in folder:
             folder = folder.rpartition("/")[0]
-            if folder in folders:
-                if not folders[folder]:
-                    break
-            else:
-                folders[folder] = folder in known
-            if folders[folder]:
+            if folder in known:
                 found.append((folder, path))
     return sorted(found)
 

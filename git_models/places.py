@@ -23,10 +23,15 @@ class Place(NamedTuple):
 
 
 def for_pull(repo: Repo, known: Manifest) -> list[Place]:
-    """The places to look for objects, in order: this clone's own, the manifest's, the git remotes' releases."""
-    found = [*_configured(repo)]
+    """The places to look for objects, in order.
+
+    This clone's own (`models.remote`), the manifest's, the releases of the git remotes, then whatever
+    else this clone knows by name.
+    """
+    found = _default(repo)
     found += [Place(name, url, "manifest", approved(repo, name, url)) for name, url in known.remotes.items()]
     found += _derived(repo)
+    found += [Place(name, url, "config", True) for name, url in repo.config.urls.items()]
     return _unique(found)
 
 
@@ -37,17 +42,19 @@ def for_push(repo: Repo, known: Manifest, git_remote: str = "", url: str = "") -
     place that the manifest names and this clone's user approved. Raises ModelsError when there is none.
     """
     if repo.config.remote:
-        return _unique(_configured(repo))
-    derived = remotes.from_git_remote(url) if url else None
+        return _unique(_default(repo))
+    # The URL as configured: pre-push is told the one that insteadOf made of it.
+    named = repo.config.git_remotes.get(git_remote, ())
+    derived = next((d for u in (*named, url) if u and (d := _store_of(repo, u))), None)
     if derived:
         return [Place(git_remote or "origin", derived, "git remote", True)]
     if not url:
         own = _derived(repo)
         if own:
             return own[:1]
-    named = [p for p in for_pull(repo, known) if p.source == "manifest" and p.approved]
-    if named:
-        return named
+    readers = [p for p in for_pull(repo, known) if p.source == "manifest" and p.approved]
+    if readers:
+        return readers
     unapproved = next(iter(known.remotes), "")
     if unapproved:
         raise ModelsError(
@@ -84,7 +91,7 @@ def approved(repo: Repo, name: str, url: str) -> bool:
     if url.startswith("file:"):
         return any(u.startswith(("/", "file://", "./", "../")) for u in git_urls) or not git_urls
     return url.startswith(("github:", "github+http:")) and remotes.same_store(
-        url, [d for u in git_urls if (d := remotes.from_git_remote(u))]
+        url, [d for u in git_urls if (d := _store_of(repo, u))]
     )
 
 
@@ -104,7 +111,8 @@ def connect(repo: Repo, place: Place, patience: float = 30, wait: Callable[[floa
     return remotes.open(place.url, place.name, options)
 
 
-def _configured(repo: Repo) -> list[Place]:
+def _default(repo: Repo) -> list[Place]:
+    """The places that `models.remote` names."""
     found = []
     for name in repo.config.remote:
         if "://" in name:
@@ -115,9 +123,6 @@ def _configured(repo: Repo) -> list[Place]:
             raise ModelsError(
                 f"models.remote is {name!r}, but no place has that name", f"git models remote add {name} URL"
             )
-    found += [
-        Place(name, url, "config", True) for name, url in repo.config.urls.items() if name not in repo.config.remote
-    ]
     return found
 
 
@@ -126,10 +131,16 @@ def _derived(repo: Repo) -> list[Place]:
     names = sorted(repo.config.git_remotes, key=lambda n: (n != "origin", n))
     found = []
     for name in names:
-        derived = remotes.from_git_remote(repo.config.git_remotes[name][0])
+        derived = _store_of(repo, repo.config.git_remotes[name][0])
         if derived:
             found.append(Place(name, derived, "git remote", True))
     return found
+
+
+def _store_of(repo: Repo, git_url: str) -> str | None:
+    """The release store of a git remote; hosts other than GitHub's own count once the user configured a place there."""
+    hosts = {u.split("/")[2] for u in repo.config.urls.values() if u.startswith(("github://", "github+http://"))}
+    return remotes.from_git_remote(git_url, hosts)
 
 
 def _unique(found: list[Place]) -> list[Place]:

@@ -17,6 +17,22 @@ ENDS = 64 << 10
 """Bytes compared at each end of an asset where the service tells no digest."""
 
 
+POLITE = 4
+"""Uploads at once to a service that counts requests: bursts of more have been cut."""
+
+RATE = 5_000_000
+"""Bytes a second that an upload makes where nothing is known: a good home line."""
+
+
+def estimate(items: Sequence[Item], remote: Remote, rate: int = RATE) -> float:
+    """Seconds that an upload takes: at `rate` bytes a second, and at what the service bears."""
+    files = sum(len(item.assets) for item in items)
+    line = sum(item.size for item in items) / rate
+    minutes = (files - 1) // remote.per_minute if remote.per_minute else 0
+    hours = (files - 1) // remote.per_hour if remote.per_hour else 0
+    return max(line, minutes * 60.0, hours * 3600.0)
+
+
 def missing(
     items: Sequence[Item],
     remote: Remote,
@@ -51,6 +67,8 @@ def upload(
     if not remote.writable:
         raise RemoteError(f"{remote.name} ({remote.url}) can only be read")
     crew = Crew(pace or Pace(), 30.0, wait)
+    if remote.per_minute:
+        jobs = min(jobs, POLITE)
     failed: dict[Item, ModelsError] = {}
     uploads: dict[Item, list[Upload]] = {}
     for item in dict.fromkeys(items):

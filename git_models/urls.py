@@ -111,24 +111,29 @@ def public_address(ip: str) -> bool:
 
 # Names of parameters, fields and variables whose value opens something. `resourcekey` and `rlkey`
 # are not among them: they are part of a public link.
-_KEY = (
-    r"(?:x-(?:amz|goog)-(?:signature|credential)|signature|sig|[\w-]*token|[\w-]*api[_-]?key|[\w-]*passw(?:or)?d|"
-    r"[\w-]*secret|[\w-]*access[_-]?key(?:[_-]?id)?|googleaccessid|key-pair-id|policy|jwt|authorization|credentials?)"
+_KEY = re.compile(
+    r"(?:token|api[_-]?key|passw(?:or)?d|secret|access[_-]?key(?:[_-]?id)?|x-(?:amz|goog)-(?:signature|credential))\Z|"
+    r"\A(?:signature|sig|googleaccessid|key-pair-id|policy|jwt|authorization|credentials?)\Z",
+    re.I,
 )
+# key=value, key%3Dvalue, "key": "value". Each run of word characters is tried once: no text, however
+# long and hostile, takes more than linear time.
+_PAIR = re.compile(r"(?<![\w-])([\w-]+)(=|%3D|[\"']\s{0,9}:\s{0,9}[\"'])[^\s&;#,\"'<>}]+", re.I)
 _REDACT = (
     # By prefix: GitHub, GitLab, Hugging Face, Slack, Dropbox, Google, AWS key ids, JSON Web Tokens.
     (re.compile(r"\b(?:gh[pousr]_\w{8,}|github_pat_\w{8,}|glpat-[\w-]{8,}|hf_[A-Za-z0-9]{8,})"), "***"),
     (re.compile(r"\b(?:xox[a-z]-[\w-]{8,}|sl\.[\w-]{16,}|ya29\.[\w.-]{8,}|1//[\w-]{16,}|GOCSPX-[\w-]{8,})"), "***"),
-    (re.compile(r"\b(?:(?:AKIA|ASIA)[A-Z0-9]{16}\b|eyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?)"), "***"),
+    (re.compile(r"(?<![\w-])(?:(?:AKIA|ASIA)[A-Z0-9]{16}\b|eyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?)"), "***"),
     # Headers; the scheme's name alone is a word of ordinary sentences.
     (re.compile(r"((?:proxy-)?authorization[\"']?\s*[:=]\s*[\"']?)[^\r\n\"',}]+", re.I), r"\1***"),
     (re.compile(r"\b((?i:bearer|basic|token)\s+)(?=\S*[0-9=]|\S*[a-z][A-Z])[\w.~+/=-]{8,}"), r"\1***"),
     # user:password@, up to the last @ that can belong to it; a token may be the user of a web address,
     # while the account of ssh://git@host is none.
-    (re.compile(r"(\bhttps?://)[^/?#\s\"'<>]*@", re.I), r"\1***@"),
-    (re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]*://)[^/?#\s\"'<>@]*(?::|%3a)[^/?#\s\"'<>]*@", re.I), r"\1***@"),
-    # key=value, key%3Dvalue, "key": "value".
-    (re.compile(rf"\b({_KEY}(?:=|%3D|[\"']\s*:\s*[\"']))[^\s&;#,\"'<>}}]+", re.I), r"\1***"),
+    (re.compile(r"(\bhttps?://)[^/?#\s\"'<>]{0,500}@", re.I), r"\1***@"),
+    (
+        re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]{0,30}://)[^/?#\s\"'<>@]{0,200}?(?::|%3a)[^/?#\s\"'<>]{0,500}@", re.I),
+        r"\1***@",
+    ),
 )
 
 
@@ -140,7 +145,7 @@ def redact(text: str) -> str:
     """
     for pattern, replacement in _REDACT:
         text = pattern.sub(replacement, text)
-    return text
+    return _PAIR.sub(lambda found: f"{found[1]}{found[2]}***" if _KEY.search(found[1]) else found[0], text)
 
 
 def secret(url: str) -> str:

@@ -196,5 +196,6 @@ def each(
         stop.set()
         raise
     finally:
+        end = time.monotonic() + 1.0
         for thread in threads:
-            thread.join(1.0)
+            thread.join(max(0.0, end - time.monotonic()))

@@ -38,6 +38,15 @@ start() {
 	exit 0
 }
 
+# Whether the git that runs this hook was called with one of these words.
+called_with() {
+	if [ -r "/proc/$PPID/cmdline" ]; then
+		tr '\0' '\n' <"/proc/$PPID/cmdline"
+	else
+		ps -o args= -p "$PPID" | tr ' ' '\n'
+	fi | grep -qxF "$@"
+}
+
 # Whether models.yaml is not the one that the models on disk were last made to match.
 differs() {
 	if [ -e models.yaml ]; then

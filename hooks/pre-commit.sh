@@ -27,9 +27,7 @@ END
 
 # A commit that replaces HEAD may keep a weight of HEAD's.
 against=HEAD
-if grep -qz -e '--amend' "/proc/$PPID/cmdline" 2>/dev/null; then
-	against=HEAD^
-fi
+if called_with -e --amend; then against=HEAD^; fi
 git rev-parse -q --verify "$against" >/dev/null || start
 git diff-index --cached --quiet --no-renames --diff-filter=d "$against" -- "$@" || start
 git diff-index --cached --no-renames --diff-filter=d --no-abbrev "$against" |

@@ -157,6 +157,7 @@ _DANGEROUS_NAMES = re.compile(
     |torch\.(load|save|compile|from_file)(\.|$)
     |numpy\.(load|save|fromfile|memmap|loadtxt|genfromtxt|testing|f2py|distutils|ctypeslib)(\.|$)
     |(pandas|sklearn\.externals)\.(read_pickle|io\.pickle|eval|core\.computation)
+    |uuid\._
     |(tensorflow|keras)\.""",
     re.VERBOSE,
 )

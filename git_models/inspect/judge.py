@@ -71,7 +71,9 @@ class ListJudge:
     def stored(self, key: Any, where: int) -> None:
         if isinstance(key, int) and self.torchscript:
             return
-        if not (isinstance(key, tuple) and len(key) >= 5 and key[0] in ("storage", b"storage")):
+        if isinstance(key, tuple) and len(key) == 4 and key[0] == "module" and isinstance(key[1], Global):
+            self.odd("needs classes", f"refers to the class {key[1].dotted} with its source", where)
+        elif not (isinstance(key, tuple) and len(key) >= 5 and key[0] in ("storage", b"storage")):
             self.odd("unknown", "refers to something outside that is no storage", where)
         elif not (isinstance(key[1], Global) and key[1].dotted in allow.STORAGES):
             self.odd("unknown", "refers to a storage of an unknown kind", where)

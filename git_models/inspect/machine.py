@@ -242,7 +242,10 @@ def _build(machine: _Machine, operation: Operation) -> None:
 def _persistent(machine: _Machine, operation: Operation) -> None:
     key = operation.argument if operation.name == "PERSID" else machine.stack.pop()
     machine.judge.stored(key, operation.position)
-    machine.stack.append(Stored(key))
+    if isinstance(key, tuple) and len(key) == 4 and key[0] == "module" and isinstance(key[1], Global):
+        machine.stack.append(key[1])  # torch's legacy files wrap classes so, to keep their source
+    else:
+        machine.stack.append(Stored(key))
 
 
 def _append(machine: _Machine, operation: Operation) -> None:

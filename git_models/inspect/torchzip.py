@@ -24,7 +24,7 @@ _KNOWN = re.compile(
 )
 _SCRIPT = re.compile(
     r"(constants\.pkl|bytecode\.pkl|mobile_debug_handles\.pkl|code/.*|constants/[0-9]+|extra/[^/]+|attributes\.pkl"
-    r"|tensors/[0-9]+)"
+    r"|tensors/[0-9]+|traced_inputs\.pkl|traced_inputs/[0-9]+)"
 )
 # What a TorchScript program could reach beyond arithmetic: files, and operators of other libraries.
 _REACHES = re.compile(

@@ -177,6 +177,9 @@ def _value_edits(
             return [Edit(start.line, start.line + 1, [line[: start.column] + emit.scalar(new) + line[end.column :]])]
     column = key.event.start_mark.column
     kept = [" " * column + text for text in comments(old, lines, slot.start, slot.last + 1)]
+    end = old.event.end_mark if type(old) is Text else old.end
+    if end.line == slot.last and (rest := lines[end.line][end.column :].strip()).startswith("#"):
+        kept.append(" " * column + rest)
     return [Edit(slot.start, slot.last + 1, [*kept, *emit.block(key, new, column, trail[:-1] == ("remotes",))])]
 
 

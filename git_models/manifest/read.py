@@ -238,7 +238,7 @@ def _active(name: Text, node: Any) -> str:
     _checked(name, name)
     if "/" in name:
         raise fail(f"active: {str(name)!r} is no file name", line(name))
-    _checked(node.partition("@")[0], node)
+    _checked(node.rpartition("@")[0] or node, node)
     return str(node)
 
 

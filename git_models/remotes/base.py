@@ -103,7 +103,8 @@ class Remote(Source, Protocol):
 
     writable: bool  # False for places that can only be read
     limit: int | None  # the largest asset in bytes
-    per_minute: int | None  # how many `put` a minute the service bears
+    per_minute: int | None  # how many `put` a minute the service bears …
+    per_hour: int | None  # … and an hour
 
     def has(self, assets: Collection[str]) -> dict[str, Held]:
         """Those of `assets` that are there, complete and visible to readers, by name."""

@@ -43,6 +43,7 @@ class Folder:
     writable = True
     limit: int | None = None
     per_minute: int | None = None
+    per_hour: int | None = None
     several = False
 
     def __init__(self, path: str, name: str) -> None:
@@ -127,9 +128,9 @@ class Folder:
                 f"{self.path} is not there (nor is {parent}): is the disk or network folder mounted?",
                 fix=f"mount it, or: git models remote remove {self.name}",
             )
-        if os.path.lexists(self.path):
+        if os.path.lexists(self.path) and not os.path.isdir(self.path):
             raise RemoteError(f"{self.path} is not a folder")
-        return False
+        return os.path.isdir(self.path)  # another writer may just have made it
 
     def _make(self) -> None:
         # Only the last component: below a missing mount point a whole path would fill the wrong disk.

@@ -37,7 +37,8 @@ class GitHub:
 
     writable = True
     limit: int | None = (1 << 31) - 1  # exactly 2 GiB fails
-    per_minute: int | None = 80  # GitHub's documented bound for requests that create something
+    per_minute: int | None = 80  # GitHub's documented bounds for requests that create something
+    per_hour: int | None = 500
     several = True
 
     def __init__(self, place: Place, name: str, options: Options) -> None:
@@ -71,38 +72,42 @@ class GitHub:
 
     def put(self, upload: Upload, advance: Advance) -> None:
         """See Remote."""
-        full: set[str] = set()
-        while True:
-            there = self.store.find([upload.asset], drafts=True).get(upload.asset)
-            if there and there.complete:
-                if there.size == upload.size and there.sha256 in (None, upload.sha256):
-                    return
-                raise RemoteError(
-                    f"{upload.asset} is on {self.place.web} with other bytes; it was not replaced",
-                    fix=f"look at {self.place.web}/releases/tag/{there.tag}",
-                )
-            if there:
-                self.store.remove(there)  # what a broken upload left
+        full: list[str] = []  # releases that took no more
+        while not self._there(upload):
             release = self.store.open(full)
             try:
                 asset = self._post(release.uploads, release.tag, upload, advance)
             except Refused as refused:
                 self.store.forget()
                 if "file_count" in refused.message or "immutable" in refused.message:
-                    full.add(release.tag)
-                elif "already_exists" not in refused.codes:
-                    raise
-                elif upload.asset in full:
-                    raise Transient(f"{upload.asset} is being uploaded by somebody else") from refused
-                else:
-                    full.add(upload.asset)  # once: look at what is there and decide
-                continue
+                    full.append(release.tag)
+                    continue
+                if "already_exists" in refused.codes:
+                    # A broken upload's rest, or somebody else's: the next try looks at it.
+                    raise Transient(f"{upload.asset} appeared at {self.place.host} meanwhile") from refused
+                raise
             except Transient:
                 self.store.forget()
                 raise
             self._accept(asset, upload)
             self.store.add(asset)
             return
+
+    def _there(self, upload: Upload) -> bool:
+        """Whether the asset exists, in a draft too; what a broken upload left is removed.
+
+        Raises RemoteError for other bytes under the name.
+        """
+        there = self.store.find([upload.asset], drafts=True).get(upload.asset)
+        if there and not there.complete:
+            self.store.remove(there)
+            return False
+        if there and (there.size != upload.size or there.sha256 not in (None, upload.sha256)):
+            raise RemoteError(
+                f"{upload.asset} is on {self.place.web} with other bytes; it was not replaced",
+                fix=f"look at {self.place.web}/releases/tag/{there.tag}",
+            )
+        return there is not None
 
     def _post(self, uploads: str, tag: str, upload: Upload, advance: Advance) -> Asset:
         url = f"{uploads}?{urlencode({'name': upload.asset, 'label': _label(upload.label)})}"
@@ -196,8 +201,9 @@ class GitHub:
     def _public(self, release: str, asset: str, headers: dict[str, str], start: int, tag: str | None) -> Answer | None:
         """The bytes without token and API; None if the public sees nothing there."""
         response, url = self.api.client.follow(self.place.download(release, asset), headers)
-        # A server that hides everything from strangers redirects to its login page.
-        if response.status_code == 404 or "/login" in split(url).path:
+        # A server that hides everything from strangers redirects to its own login page.
+        page = origin(url) == origin(self.place.web) and "text/html" in response.headers.get("Content-Type", "")
+        if response.status_code == 404 or (response.status_code == 200 and page):
             response.close()
             return None
         body = self._blob(response, url, start, tag)

@@ -189,9 +189,7 @@ def whole(response: requests.Response) -> bytes:
 
     try:
         return response.content
-    except Exception as error:
-        if not sessions.broken(error):
-            raise
+    except sessions.LINE as error:
         raise sessions.explain(error, response.url) from error
 
 
@@ -224,9 +222,7 @@ class Answer:
                 yield from self._response.raw.stream(READ, decode_content=True)
             else:
                 yield from _gathered(self._response.raw)
-        except Exception as error:
-            if not sessions.broken(error):
-                raise
+        except sessions.LINE as error:
             raise sessions.explain(error, self._url) from error
 
     def __enter__(self) -> Answer:
@@ -295,12 +291,11 @@ def settings(base: str, top: str | None) -> Settings:
     """Proxy and CA for an origin: git's own settings win over the environment, as they do in git."""
     from git_models.remotes import sessions
 
-    if loopback(urls.split(base).host):
-        return Settings({}, True)
     said = git.call("config", "--get-urlmatch", "http", base, cwd=top, ok=(0, 1))[1]
     config = dict(line.partition(" ")[::2] for line in os.fsdecode(said).splitlines())
-    proxies = sessions.environment_proxies(base)
-    if "http.proxy" in config and not sessions.bypassed(base):
+    here = loopback(urls.split(base).host)  # no proxy leads from here to here
+    proxies = {} if here else sessions.environment_proxies(base)
+    if "http.proxy" in config and not here and not sessions.bypassed(base):
         proxy = config["http.proxy"]
         proxies = {"http": proxy, "https": proxy} if proxy else {}
     bundles = (

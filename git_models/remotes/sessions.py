@@ -19,6 +19,9 @@ from git_models.urls import public_address, redact
 SEND = 256 << 10
 """Bytes of an upload handed to the socket at a time; urllib3's 16 KiB halve the speed over TLS."""
 
+LINE = (OSError, urllib3.exceptions.HTTPError)
+"""What the libraries raise when the network fails; those of requests are OSErrors."""
+
 
 class PrivateAddress(OSError):
     """A name that must be public resolved to an address inside somebody's network."""
@@ -26,13 +29,13 @@ class PrivateAddress(OSError):
 
 def _resolve_in_time(host: str, port: int, seconds: float) -> None:
     """Raise TimeoutError if the name is not resolved in time: `getaddrinfo` itself knows no limit."""
-    answers: queue.SimpleQueue[OSError | None] = queue.SimpleQueue()
+    answers: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
 
     def ask() -> None:
         try:
             socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
             answers.put(None)
-        except OSError as error:
+        except Exception as error:
             answers.put(error)
 
     threading.Thread(target=ask, daemon=True).start()
@@ -137,11 +140,7 @@ def send(
         return session.send(
             prepared, stream=True, allow_redirects=False, timeout=timeout, proxies=proxies, verify=verify
         )
-    except requests.exceptions.RequestException as error:
-        raise explain(error, url) from error
-    except urllib3.exceptions.HTTPError as error:
-        raise explain(error, url) from error
-    except OSError as error:
+    except LINE as error:
         raise explain(error, url) from error
 
 
@@ -153,11 +152,10 @@ def explain(error: Exception, url: str) -> ModelsError:
     while isinstance(link, BaseException) and link not in chain:
         chain.append(link)
         inner = [arg for arg in link.args if isinstance(arg, BaseException)]
-        link = getattr(link, "reason", None) or (inner[0] if inner else link.__cause__ or link.__context__)
-    kinds = tuple(chain)
+        link = getattr(link, "reason", None) or (inner[0] if inner else link.__cause__)
 
     def has(*types: type[BaseException]) -> bool:
-        return any(isinstance(one, types) for one in kinds)
+        return any(isinstance(one, types) for one in chain)
 
     said = redact(str(chain[-1]))
     if has(PrivateAddress):
@@ -184,8 +182,3 @@ def explain(error: Exception, url: str) -> ModelsError:
     if has(requests.exceptions.ReadTimeout, urllib3.exceptions.ReadTimeoutError, TimeoutError):
         return Transient(f"{host} stopped answering")
     return Transient(f"the connection to {host} broke: {said}")
-
-
-def broken(error: BaseException) -> bool:
-    """Whether an exception while a body is read comes from the line."""
-    return isinstance(error, (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError))

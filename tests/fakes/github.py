@@ -153,7 +153,6 @@ class GitHub:
         origin: Path | None = None,
         empty: bool = False,
         immutable: bool = False,
-        default_branch: str = "main",
     ) -> Repository:
         """A repository. `origin` is a bare repository on disk, whose tags and the releases follow each other.
 
@@ -162,14 +161,14 @@ class GitHub:
         """
         owner, _, name = full_name.partition("/")
         folder = origin or self._folder / "git" / f"{owner}+{name}.git"
-        repo = Repository(self.next_id(), owner, name, private, immutable, default_branch, folder)
+        repo = Repository(self.next_id(), owner, name, private, immutable, folder)
         if origin is None:
             folder.mkdir(parents=True)
-            call(repo, "init", "--quiet", "--bare", f"--initial-branch={default_branch}")
+            call(repo, "init", "--quiet", "--bare", "--initial-branch=main")
             if not empty:
                 tree = make_tree(repo, [{"path": "README.md", "mode": "100644", "content": f"# {name}\n"}], None)
                 commit = make_commit(repo, tree, [], "Initial commit", self.now())
-                call(repo, "update-ref", f"refs/heads/{default_branch}", commit)
+                call(repo, "update-ref", "refs/heads/main", commit)
         self._repositories[full_name.lower()] = repo
         return repo
 
@@ -313,10 +312,11 @@ class GitHub:
 
     def used(self, credential: str | None, more: int = 0) -> tuple[int, int, float]:
         """The hourly limit, the requests of this hour (after `more`), and when the hour ends."""
-        since, count = self._used.get(credential or "", (self.now(), 0))
-        if self.now() - since >= 3600:
-            since, count = self.now(), 0
-        self._used[credential or ""] = since, count + more
+        with self.lock:
+            since, count = self._used.get(credential or "", (self.now(), 0))
+            if self.now() - since >= 3600:
+                since, count = self.now(), 0
+            self._used[credential or ""] = since, count + more
         return self.quota[credential is not None], count + more, since + 3600
 
 

@@ -28,10 +28,10 @@ class Call(NamedTuple):
     path: str  # below the repository's
     json: Json  # what was sent, {} if it was no object
 
-    def release(self, index: int = 0) -> Release:
+    def release(self) -> Release:
         """The release whose id is in the path; drafts exist for writers only. Raises Refused."""
         for release in self.repo.releases:
-            if str(release.id) == self.values[index] and (not release.draft or writes(self)):
+            if str(release.id) == self.values[0] and (not release.draft or writes(self)):
                 return release
         raise Refused(404, "Not Found")
 

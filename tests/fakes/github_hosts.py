@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from tests.fakes import github_gitdata  # noqa: F401 (its routes)
+from tests.fakes import github_git, github_gitdata  # noqa: F401 (its routes)
 from tests.fakes import github_json as show
 from tests.fakes.github_api import DOCS, Call, Refused, Route, find
 from tests.fakes.github_downloads import blob, web
@@ -37,6 +37,8 @@ def answer(hub: GitHub, request: Request) -> Reply:
             raise HangUp
         if role == "blob":
             reply = blob(hub, request)
+        elif role == "web" and github_git.wants(path):
+            reply = github_git.serve(hub, request, _credential(request))
         elif role == "web":
             with hub.lock:
                 reply = web(hub, path, urls)
@@ -87,11 +89,15 @@ def api(hub: GitHub, request: Request, role: str, path: str, urls: Urls) -> Repl
     except Refused as refused:
         body = refused.body | ({"request_id": REQUEST_ID} if role == "uploads" else {})
         found = json_reply(refused.status, body, **refused.headers)
-    limit, used, reset = hub.used(credential)
-    headers = {
-        "X-GitHub-Media-Type": "github.v3; format=json",
-        "X-GitHub-Request-Id": REQUEST_ID,
-    }
+    headers = {"X-GitHub-Media-Type": "github.v3; format=json", "X-GitHub-Request-Id": REQUEST_ID}
+    if token and token.kind == "classic":
+        headers["X-OAuth-Scopes"] = token.scopes
+    if request.method == "GET" and found.status == 200 and isinstance(found.body, bytes):
+        headers["ETag"] = f'W/"{hashlib.sha256(found.body).hexdigest()}"'
+        if request.headers.get("If-None-Match") == headers["ETag"]:
+            found = Reply(304, b"", {k: v for k, v in found.headers.items() if k != "Content-Type"})
+    free = found.status == 304 or path == "/rate_limit"
+    limit, used, reset = hub.used(credential, 0 if free else 1 if role == "api" else 2)
     if role == "api":
         headers |= {
             "X-RateLimit-Limit": str(limit),
@@ -100,14 +106,6 @@ def api(hub: GitHub, request: Request, role: str, path: str, urls: Urls) -> Repl
             "X-RateLimit-Reset": str(math.ceil(reset)),
             "X-RateLimit-Resource": "core",
         }
-    if token and token.kind == "classic":
-        headers["X-OAuth-Scopes"] = token.scopes
-    if request.method == "GET" and found.status == 200 and isinstance(found.body, bytes):
-        headers["ETag"] = f'W/"{hashlib.sha256(found.body).hexdigest()}"'
-        if request.headers.get("If-None-Match") == headers["ETag"]:
-            found = Reply(304, b"", {k: v for k, v in found.headers.items() if k != "Content-Type"})
-    if found.status != 304 and path != "/rate_limit":
-        hub.used(credential, 1 if role == "api" else 2)
     found.headers = headers | found.headers
     return found
 

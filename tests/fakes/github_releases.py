@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from git_models.git import GitError
 from tests.fakes import github_json as show
@@ -198,82 +199,75 @@ def sanitised(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9\-_+@.]", ".", name)
 
 
+def admitted(it: Call) -> tuple[Release, str]:
+    """The release that an upload goes to and the name that it gets there. Raises Refused."""
+    must_write(it)
+    hub, release, length = it.hub, it.release(), it.request.body.length
+    name = sanitised(it.request.query.get("name", ""))
+    if release.immutable:
+        raise Refused(422, "Cannot upload assets to an immutable release.")
+    if not name or "Content-Type" not in it.request.headers:
+        raise invalid("ReleaseAsset", "missing_field", "content_type" if name else "name")
+    if length is None:
+        raise Refused(400, "Bad Content-Length: no chunked uploads")
+    if length == 0 or length >= hub.asset_limit:
+        limit = f"less than {hub.asset_limit}" if length else "greater than 0"
+        raise invalid("ReleaseAsset", "custom", "size", f"size must be {limit}")
+    if len(release.assets) >= hub.assets_per_release:
+        message = f"file_count limited to {hub.assets_per_release} assets per release"
+        raise invalid("ReleaseAsset", "custom", "file_count", message)
+    if any(asset.name == name for asset in release.assets):
+        raise invalid("ReleaseAsset", "already_exists", "name")
+    return release, name
+
+
 @route("POST", "/releases/#/assets")
 def upload_asset(it: Call) -> Reply:
     """Store a body; the faults of `tests.fakes.faults` happen here on the way up."""
-    hub, body = it.hub, it.request.body
+    hub = it.hub
     with hub.lock:
-        must_write(it)
-        release = it.release()
-        if release.immutable:
-            raise Refused(422, "Cannot upload assets to an immutable release.")
-        name = sanitised(it.request.query.get("name", ""))
-        if not name:
-            raise invalid("ReleaseAsset", "missing_field", "name")
-        if "Content-Type" not in it.request.headers:
-            raise invalid("ReleaseAsset", "missing_field", "content_type")
-        if body.length is None:
-            raise Refused(400, "Bad Content-Length: no chunked uploads")
-        if body.length == 0 or body.length >= hub.asset_limit:
-            limit = "greater than 0" if body.length == 0 else f"less than {hub.asset_limit}"
-            raise invalid("ReleaseAsset", "custom", "size", f"size must be {limit}")
-        if len(release.assets) >= hub.assets_per_release:
-            message = f"file_count limited to {hub.assets_per_release} assets per release"
-            raise invalid("ReleaseAsset", "custom", "file_count", message)
-        if any(asset.name == name for asset in release.assets):
-            raise invalid("ReleaseAsset", "already_exists", "name")
+        release, name = admitted(it)
         fault = hub.faults.of(name, "up")
     if fault.isdigit():
         return status_reply(int(fault))
-
-    length, digest = body.length, hashlib.sha256()
-    file = hub.new_file()
-
-    def incoming() -> Iterator[bytes]:
-        for block in _with_fault(hub.faults, fault, body):
-            digest.update(block)
-            yield block
-
-    state = "starter" if fault == "502-starter" else "uploaded"
+    file, digest = hub.new_file(), hashlib.sha256()
+    complete = fault != "502-starter"
     try:
-        write_sparse(file, incoming())
+        write_sparse(file, _arriving(it.request.body, fault, hub.faults, digest))
     except HangUp:
-        state = "starter"
-        fault = "upload-cut"
+        complete = False
     if fault in ("502-different", "stored-wrong"):
         file.write_bytes(b"not what was sent")
         digest = hashlib.sha256(file.read_bytes())
-    size = length if state == "starter" else file.stat().st_size
+    asset = Asset(
+        id=hub.next_id(),
+        name=name,
+        label=it.request.query.get("label", ""),
+        content_type=it.request.headers["Content-Type"],
+        size=file.stat().st_size,
+        sha256=digest.hexdigest() if complete else None,
+        state="uploaded" if complete else "starter",
+        uploader=it.token.user,  # type: ignore[union-attr]
+        created=hub.now(),
+        updated=hub.now(),
+        file=file,
+    )
     with hub.lock:
-        if any(asset.name == name for asset in release.assets):
-            raise invalid("ReleaseAsset", "already_exists", "name")
-        asset = Asset(
-            id=hub.next_id(),
-            name=name,
-            label=it.request.query.get("label", ""),
-            content_type=it.request.headers["Content-Type"],
-            size=size,
-            sha256=digest.hexdigest() if state == "uploaded" else None,
-            state=state,
-            uploader=it.token.user,  # type: ignore[union-attr]
-            created=hub.now(),
-            updated=hub.now(),
-            file=file,
-        )
+        admitted(it)  # another upload may have taken the name meanwhile
         release.assets.append(asset)
-        if fault == "upload-cut":
-            raise HangUp
-        if fault.startswith("502-"):
-            return html_reply(502, "502 Bad Gateway")
-        return asset_reply(it, 201, release, asset)
+    if not complete and fault != "502-starter":
+        raise HangUp
+    return html_reply(502, "502 Bad Gateway") if fault[:4] == "502-" else asset_reply(it, 201, release, asset)
 
 
-def _with_fault(faults: Faults, fault: str, body: Body) -> Iterator[bytes]:
-    """What is read of an upload."""
-    if fault in ("upload-cut", "upload-stall"):
-        yield from body.blocks((body.length or 0) // 2)
+def _arriving(body: Body, fault: str, faults: Faults, digest: Any) -> Iterator[bytes]:
+    """What is read of an upload, hashed. Raises HangUp where it is cut."""
+    half = (body.length or 0) // 2 if fault in ("upload-cut", "upload-stall") else None
+    for block in body.blocks(half):
+        digest.update(block)
+        yield block
     if fault == "upload-cut":
         raise HangUp
     if fault == "upload-stall":
         faults.hold()
-    yield from body.blocks()
+        yield from _arriving(body, "", faults, digest)

@@ -90,7 +90,6 @@ class Repository:
     name: str
     private: bool
     immutable: bool  # releases are frozen once they are published
-    default_branch: str
     git: Path  # a bare repository
     description: str | None = None
     releases: list[Release] = field(default_factory=list)
@@ -99,6 +98,11 @@ class Repository:
     @property
     def full_name(self) -> str:
         return f"{self.owner}/{self.name}"
+
+    @property
+    def default_branch(self) -> str:
+        """What HEAD names, as GitHub shows it."""
+        return call(self, "symbolic-ref", "--short", "HEAD")
 
     @property
     def empty(self) -> bool:

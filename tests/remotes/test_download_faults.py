@@ -316,7 +316,7 @@ def test_two_models_of_one_name_get_their_own_bytes(hub: GitHub, bench: Bench, s
 
 def test_a_model_that_the_disk_cannot_hold_is_not_begun(hub: GitHub, bench: Bench, store: Remote) -> None:
     (item,) = publish(hub, bench, "best.pt")
-    with pytest.raises(Exception, match="only .* are free on the disk"):
+    with pytest.raises(Exception, match=r"only .* are free on the disk"):
         bench.download([replace(item, size=1 << 60)], store)
     assert hub.asked() == []
 

@@ -1,0 +1,102 @@
+"""Models with their sizes and versions, what the remotes hold of them, and which ones are active."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+
+from git_models import exchange, history, manifests, objects, places, repo
+from git_models.manifest import Entry, Manifest
+from git_models.output import Output, plural, size
+from git_models.repo import Repo
+from git_models.worktree import OK, Sight, State, states
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("paths", nargs="*", metavar="PATH", help="only these models")
+    parser.add_argument("-l", "--long", action="store_true", help="hashes, asset names and every version as well")
+
+
+def run(args: argparse.Namespace, out: Output) -> int:
+    here = repo.find()
+    known = manifests.current(here)
+    names = exchange.matching(here, known, args.paths) if args.paths else list(known.models)
+    sight = Sight(here)
+    found = states(here, known, sight, names)
+    sight.save(known)
+    cloud = _cloud(here, known, set(names))
+    active = {name: target for name, target in known.active.items() if target.partition("@")[0] in set(names)}
+    _trained(found, args.long, out)
+    for place, entries in cloud.items():
+        total = sum(max(e.size, 0) for e in entries)
+        out.result(f"Cloud: {place} holds {plural(len(entries), 'object')} ({size(total)})")
+        for entry in entries if args.long else ():
+            out.result(f"  {entry.asset}  {entry.path}")
+    if active:
+        out.result("Active")
+        for name, target in active.items():
+            out.result(f"  {name} -> {target}")
+    if not found:
+        out.result("no models yet. Next: git models add PATH")
+    out.document(
+        {
+            "models": [_described(here, s, cloud) for s in found],
+            "cloud": [{"url": url, "objects": [e.sha256 for e in entries]} for url, entries in cloud.items()],
+            "active": active,
+        }
+    )
+    return 0
+
+
+def _cloud(here: Repo, known: Manifest, names: set[str]) -> dict[str, list[Entry]]:
+    """URL -> the versions of these models that the place was seen to hold; nobody is asked."""
+    wanted = {e.sha256: e for e in history.versions(known) if e.sha256 and e.path in names}
+    found = {}
+    for place in places.for_pull(here, known):
+        there = objects.held(here.models, place.url)
+        if entries := [e for oid, e in wanted.items() if oid in there]:
+            found[place.url] = entries
+    return found
+
+
+def version_of(entry: Entry) -> str:
+    """The tagged version that the model's bytes are, "" if none."""
+    return next((v.version for v in entry.versions if v.sha256 and v.sha256 == entry.sha256), "")
+
+
+def _trained(found: Sequence[State], long: bool, out: Output) -> None:
+    if found:
+        out.result(f"Trained: {plural(len(found), 'model')}, {size(sum(max(s.entry.size, 0) for s in found))}")
+    width = max((len(s.path) for s in found), default=0)
+    for path, entry, state, _ in found:
+        shown = size(entry.size) if entry.size >= 0 else "?"
+        name = f" ({entry.name})" if entry.name else ""
+        out.result(f"  {path:<{width}}  {shown:>8}  {version_of(entry) or '-':<8} {_word(state)}{name}")
+        if long:
+            out.result(f"    sha256 {entry.sha256 or '-'}")
+            out.result(f"    md5 {entry.md5 or '-'}  asset {entry.asset or '-'}")
+            for version in entry.versions:
+                out.result(f"    {version.version} {version.date} {size(version.size)} sha256 {version.sha256}")
+
+
+def _word(state: str) -> str:
+    return "here" if state == OK else state
+
+
+def _described(here: Repo, found: State, cloud: Mapping[str, Sequence[Entry]]) -> dict[str, object]:
+    entry = found.entry
+    return {
+        "path": found.path,
+        "name": entry.label,
+        "size": entry.size,
+        "md5": entry.md5,
+        "sha256": entry.sha256,
+        "asset": entry.asset,
+        "state": _word(found.state),
+        "in_store": bool(entry.sha256) and objects.has(here.models, entry.sha256),
+        "version": version_of(entry),
+        "versions": [
+            {"version": v.version, "date": v.date, "size": v.size, "sha256": v.sha256} for v in entry.versions
+        ],
+        "on": [url for url, entries in cloud.items() if entry.sha256 in {e.sha256 for e in entries}],
+    }

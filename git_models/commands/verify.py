@@ -1,0 +1,103 @@
+"""Hash the models of the work tree and the objects of the store again, and say what is not what it should be."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+
+from git_models import audit, exchange, findings, history, link, manifests, objects, repo, worktree
+from git_models.errors import ModelsError
+from git_models.findings import Finding
+from git_models.manifest import Entry
+from git_models.output import Output, plural, size
+from git_models.repo import Repo
+from git_models.worktree import Sight
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("paths", nargs="*", metavar="PATH", help="only these models and their objects")
+    parser.add_argument("--remote", action="store_true", help="ask the remotes whether they hold every version")
+
+
+def run(args: argparse.Namespace, out: Output) -> int:
+    here = repo.find()
+    known = manifests.current(here)
+    names = exchange.matching(here, known, args.paths) if args.paths else list(known.models)
+    entries = [known.models[p] for p in names]
+    versions = [e for e in history.versions(known) if e.path in set(names)]
+    named = {e.sha256: e for e in versions if e.sha256}
+    oids = [o for o in objects.oids(here.models) if not args.paths or o in named]
+    total = sum(_size(here.path(p)) for p in names) + sum(_size(objects.path(here.models, o)) for o in oids)
+    sight = Sight(here)
+    with out.progress("Hashing", total) as advance, ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        on_disk = list(pool.map(lambda e: _file(here, e, sight, advance), entries))
+        stored = list(pool.map(lambda o: _object(here, o, named.get(o), advance), oids))
+    sight.save(known)
+    absent = [e.path for e, (here_too, _) in zip(entries, on_disk, strict=True) if not here_too]
+    found = [f for f in (*(fault for _, fault in on_disk), *stored) if f]
+    if args.paths:
+        found += [Finding(f"{p} is not here, so it could not be verified", f"git models pull {p}", p) for p in absent]
+    elif absent:
+        out.note(f"{plural(len(absent), 'model is', 'models are')} not here and not verified: git models pull")
+    if args.remote:
+        missing, seen = audit.on_remotes(here, known, versions)
+        audit.note_seen(here, versions, seen)
+        found += missing
+    checked = len(entries) - len(absent)
+    if not found:
+        out.result(f"{plural(checked, 'model')} and {plural(len(oids), 'object')} verified ({size(total)})")
+    out.document({"models": checked, "objects": len(oids), "absent": absent, "findings": findings.document(found)})
+    return findings.tell(found, out)
+
+
+def _size(file: str) -> int:
+    try:
+        return os.lstat(file).st_size
+    except OSError:
+        return 0
+
+
+def _file(here: Repo, entry: Entry, sight: Sight, advance: Callable[[int], None]) -> tuple[bool, Finding | None]:
+    """Whether a model is in the work tree, and what is wrong with it."""
+    path = entry.path
+    try:
+        digests = sight.digests(path, advance, full=True)
+        st = link.regular(here.top, path)
+    except (ModelsError, OSError) as failed:
+        return True, Finding(
+            failed.what if isinstance(failed, ModelsError) else f"{path}: {failed.strerror}", f"ls -l {path}", path
+        )
+    if digests is None or st is None:
+        return False, None
+    if not worktree.same(entry, digests):
+        fix = f"git models add {path} (keep the change), or git models checkout --force {path} (drop it)"
+        return True, Finding(f"{path} has other bytes than models.yaml says (sha256 {digests[0][:12]}…)", fix, path)
+    wrong = [n for n, said, real in _facts(entry, digests, st.st_size) if said != real]
+    if wrong:
+        return True, Finding(
+            f"models.yaml has the right sha256 of {path}, but a wrong {' and '.join(wrong)}",
+            f"git models add {path}",
+            path,
+        )
+    return True, None
+
+
+def _facts(entry: Entry, digests: tuple[str, str], count: int) -> Iterable[tuple[str, object, object]]:
+    if entry.md5:
+        yield "md5", entry.md5, digests[1]
+    if entry.size >= 0:
+        yield "size", entry.size, count
+
+
+def _object(here: Repo, oid: str, entry: Entry | None, advance: Callable[[int], None]) -> Finding | None:
+    count = _size(objects.path(here.models, oid))
+    _, bad = objects.checked(here.models, [oid], full=True)
+    advance(count)
+    if not bad:
+        return None
+    name = entry.path if entry else "an object that no model names now"
+    lost = os.path.join(here.models, "lost")
+    what = f"{name}: the store's copy failed its hash (sha256 {oid[:12]}…); it was moved to {lost}"
+    return Finding(what, f"git models fetch {entry.path}" if entry else "", entry.path if entry else "")

@@ -1,0 +1,124 @@
+"""Entries that leave the manifest or get another path, together with their files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from git_models import excludes, index, link, manifest, manifests, objects, paths, statcache, worktree
+from git_models.errors import ModelsError
+from git_models.manifest import Manifest
+from git_models.repo import Repo
+
+
+class Removal(NamedTuple):
+    """What is to become of one model."""
+
+    path: str
+    oid: str  # of the bytes on disk; "" leaves the disk alone
+    recorded: bool  # whether these bytes are the entry's, in the store or on a remote
+
+
+def plan(repo: Repo, known: Manifest, names: Sequence[str], *, cached: bool, force: bool) -> list[Removal]:
+    """What removing these models would do. Raises ModelsError, nothing changed, for bytes recorded nowhere.
+
+    With `cached` the files stay; so does a file that git itself tracks.
+    """
+    sight = worktree.Sight(repo)
+    held = objects.held_anywhere(repo.models)
+    found = []
+    for state in worktree.states(repo, known, sight, names):
+        stays = cached or state.state == worktree.TRACKED
+        recorded = state.state == worktree.OK or objects.has(repo.models, state.oid) or state.oid in held
+        found.append(Removal(state.path, "" if stays else state.oid, recorded))
+    sight.save(known)
+    changed = [r.path for r in found if r.oid and not r.recorded]
+    if changed and not force:
+        raise ModelsError(
+            f"{changed[0]} has changes that are recorded nowhere"
+            + (f" (and {len(changed) - 1} more have)" if changed[1:] else ""),
+            f"git models add {changed[0]}, or git models rm --cached {changed[0]} (keeps the file), "
+            f"or git models rm --force {changed[0]} (keeps the bytes in .git/models)",
+        )
+    return found
+
+
+def remove(repo: Repo, known: Manifest, removals: Sequence[Removal]) -> None:
+    """Take entries out of manifest and index, and their files out of the work tree; the store has all bytes first.
+
+    The files go first: killed in between, the manifest still names them and a sync puts them back.
+    """
+    names = [r.path for r in removals]
+    manifest.update(manifests.data(repo), dict.fromkeys(names))  # raises before a file has gone
+    for removal in removals:
+        if removal.oid:
+            worktree.put_away(repo, removal.path, removal.oid)
+            _drop_empty_folders(repo, removal.path)
+    active: dict[str, str | None] = {
+        name: None for name, target in known.active.items() if target.partition("@")[0] in names
+    }
+    manifests.record(repo, dict.fromkeys(names), active=active)
+    excludes.rebuild(repo)
+
+
+def _drop_empty_folders(repo: Repo, path: str) -> None:
+    """Remove the folders that `path` leaves empty, but not the one the user stands in."""
+    folder = os.path.dirname(path)
+    while folder and not repo.prefix.startswith(folder + "/"):
+        try:
+            os.rmdir(repo.path(folder))
+        except OSError:
+            return
+        folder = os.path.dirname(folder)
+
+
+def move(repo: Repo, known: Manifest, old: str, new: str) -> None:
+    """Give a model another path: its file, if it is here, and its entry with comments, asset and versions.
+
+    Raises ModelsError, nothing changed, where something is at `new` already.
+    """
+    paths.check(new)
+    if new in known.models:
+        raise ModelsError(f"{new} is a model already", f"git models rm {new}")
+    if os.path.lexists(repo.path(new)):
+        raise ModelsError(f"there is a file at {new} already; it was not overwritten", f"git models list {old}")
+    if index.entries([new]):
+        raise ModelsError(f"git tracks {new} already", f"git rm --cached {new}")
+    manifest.move(manifests.data(repo), old, new)  # raises before the file has moved
+    before = link.regular(repo.top, old)
+    if before is None and os.path.lexists(repo.path(old)):
+        raise ModelsError(f"{old} is a link or a folder, not the model's file", f"ls -l {old}")
+    sight = worktree.Sight(repo)
+    record = sight.cache.get(old)
+    trusted = record is not None and before is not None and statcache.trusted(record, before)
+    if before is not None:
+        _rename(repo, old, new)
+    try:
+        manifests.record(repo, moved=(old, new), active=_renamed(known.active, old, new))
+    except BaseException:
+        if before is not None:
+            _rename(repo, new, old)
+        raise
+    sight.forget(old)
+    if trusted and record is not None:
+        sight.learn(new, record[0], record[1])  # a rename changes ctime
+    sight.save(manifests.current(repo))
+    _drop_empty_folders(repo, old)
+    excludes.rebuild(repo)
+
+
+def _rename(repo: Repo, old: str, new: str) -> None:
+    source, name = link.open_parent(repo.top, old)
+    try:
+        target, wanted = link.open_parent(repo.top, new, create=True)
+        try:
+            os.rename(name, wanted, src_dir_fd=source, dst_dir_fd=target)
+        finally:
+            os.close(target)
+    finally:
+        os.close(source)
+
+
+def _renamed(active: Mapping[str, str], old: str, new: str) -> dict[str, str | None]:
+    return {name: new + target[len(old) :] for name, target in active.items() if target.partition("@")[0] == old}

@@ -1,0 +1,46 @@
+"""What the tests of commands share."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.helpers.sandbox import Sandbox
+
+MODEL = "weights/best.pt"
+
+
+@pytest.fixture
+def recorded(repo: Sandbox) -> Sandbox:
+    """A repository with one model, recorded and committed, that is on no remote."""
+    repo.weight(MODEL)
+    repo.models("add", MODEL)
+    repo.git("commit", "-m", "Record a model")
+    return repo
+
+
+@pytest.fixture
+def stored(recorded: Sandbox, place: Path) -> Sandbox:
+    """A repository whose one model was pushed to the folder `place`."""
+    recorded.git("config", "models.store.url", place.as_uri())
+    recorded.git("config", "models.remote", "store")
+    recorded.models("push")
+    return recorded
+
+
+def answer(work: Sandbox, *args: str, code: int | None = 0) -> Any:
+    """The JSON document that a command prints."""
+    return json.loads(work.models(*args, "--json", code=code).out)
+
+
+def snapshot(work: Sandbox) -> dict[str, str]:
+    """Everything a failing command must leave alone: files, index, configuration."""
+    files = {
+        str(f.relative_to(work.root)): work.sha256(str(f.relative_to(work.root)))
+        for f in work.root.rglob("*")
+        if f.is_file() and ".git" not in f.relative_to(work.root).parts
+    }
+    return files | {"index": work.git("ls-files", "-s").out, "config": work.read(".git/config").decode()}

@@ -1,0 +1,153 @@
+"""No file that would run something is ever called weights-only, and nothing runs while it is scanned."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from git_models import inspect
+from tests.inspect import payloads
+
+PAYLOADS = payloads.everything()
+PACKAGE = Path(inspect.__file__).parent
+DANGEROUS_CALLS = [(f"calls {module}.{name}", module) for module, name, _args in payloads.CALLS]
+UNHEARD_OF = ("some_package", "__main__")
+
+
+def scan(data: bytes, name: str = "") -> inspect.Report:
+    return inspect.scan(io.BytesIO(data), len(data), name)
+
+
+def test_there_are_more_than_sixty_payloads() -> None:
+    assert len({data for _name, data in PAYLOADS}) > 150
+
+
+@pytest.mark.parametrize(("name", "data"), PAYLOADS, ids=[name for name, _data in PAYLOADS])
+def test_no_payload_is_weights_only(name: str, data: bytes) -> None:
+    report = scan(data)
+    assert report.verdict in ("unknown", "dangerous"), inspect.report_lines(report)
+    assert report.findings
+
+
+@pytest.mark.parametrize("suffix", [".onnx", ".safetensors", ".gguf", ".pt", ".h5", ""])
+def test_the_name_of_a_payload_does_not_make_it_better(suffix: str) -> None:
+    for _name, data in PAYLOADS[:10]:
+        assert scan(data, f"model{suffix}").verdict == "dangerous"
+    assert scan(payloads.EVIL, f"model{suffix}").verdict == "dangerous"
+
+
+@pytest.mark.parametrize(("name", "module"), DANGEROUS_CALLS, ids=[name for name, _module in DANGEROUS_CALLS])
+def test_what_is_known_to_run_code_is_dangerous(name: str, module: str) -> None:
+    report = scan(dict(PAYLOADS)[name])
+    expected = "unknown" if module in UNHEARD_OF or module.startswith(UNHEARD_OF) else "dangerous"
+    assert report.verdict == expected, inspect.report_lines(report)
+
+
+HIDING = (
+    "two data.pkl",
+    "data.pkl in capitals as well",
+    "a second folder",
+    "a deeper data.pkl",
+    "a pickle in front of a zip",
+    "a good pickle in front of a zip",
+    "bytes in front of a zip",
+    "a good zip in front of a zip",
+    "a comment with a directory",
+    "another local name",
+    "an encrypted entry",
+    "an encrypted local entry",
+    "another method in the local header",
+    "a name with a NUL",
+    "a name that climbs",
+    "a safetensors file that is a pickle",
+    "a safetensors file that ends as a zip",
+    "EXT1",
+    "EXT2",
+    "EXT4",
+    "a dotted name",
+    "a computed name",
+    "a name with escapes",
+    "a name of bytes",
+    "a broken stack in front",
+    "behind a missing memo",
+    "getattr of a hidden name",
+    "getattr of a module",
+    "calls what getattr gave",
+    "changes a class",
+    "compressed",
+    "a zip in a zip",
+    "gzip",
+    "gzip around a zip",
+    "tar",
+    "a numpy array of objects",
+    "a numpy archive of objects",
+    "a chat template that climbs",
+    "an ONNX model outside its folder",
+    "legacy, a class with a source",
+    *(f"legacy, pickle {number}" for number in range(1, 6)),
+    "bare, behind a storage",
+    "TorchScript's constants",
+    "TorchScript's data",
+)
+
+
+@pytest.mark.parametrize("name", HIDING)
+def test_what_hides_is_dangerous(name: str) -> None:
+    report = scan(dict(PAYLOADS)[name])
+    assert report.verdict == "dangerous", inspect.report_lines(report)
+
+
+def test_the_scanner_imports_nothing_that_unpickles_or_runs_code() -> None:
+    forbidden = (
+        r"(import|from)\s+(pickle|_pickle|pickletools|torch|marshal|shelve|importlib|runpy|ctypes|subprocess|os)\b"
+    )
+    for path in PACKAGE.glob("*.py"):
+        source = path.read_text()
+        assert not re.search(rf"^\s*{forbidden}", source, re.MULTILINE), path
+        assert not re.search(r"(?<![\w.\"'])(eval|exec|compile|__import__|getattr|setattr)\(", source), path
+
+
+def test_nothing_is_imported_called_or_opened_while_a_payload_is_scanned(tmp_path: Path) -> None:
+    """An audit hook sees every import, compilation, execution, open and process."""
+    folder = tmp_path / "files"
+    folder.mkdir()
+    for number, (_name, data) in enumerate(PAYLOADS):
+        (folder / f"{number:03}").write_bytes(data)
+    program = """
+import io, json, pathlib, sys
+from git_models import inspect
+from git_models.output import safe
+files = [path.read_bytes() for path in sorted(pathlib.Path(sys.argv[1]).iterdir())]
+modules = set(sys.modules)
+seen, watching = [], False
+def hook(event, args):
+    if watching:
+        seen.append((event, repr(args)[:100]))
+sys.addaudithook(hook)
+watching = True
+verdicts = []
+for data in files:
+    verdicts.append(inspect.scan(io.BytesIO(data), len(data)).verdict)
+    inspect.describe(io.BytesIO(data), len(data))
+    inspect.tensor_digests(io.BytesIO(data), len(data))
+watching = False
+print(json.dumps([seen, verdicts, sorted(set(sys.modules) - modules)]))
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", program, str(folder)],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    )
+    seen, verdicts, modules = json.loads(run.stdout)
+    assert len(verdicts) == len(PAYLOADS)
+    assert [event for event in seen if event[0] != "builtins.id"] == []
+    assert modules == []
+    assert "marker" not in run.stdout
