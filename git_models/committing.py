@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -315,17 +314,9 @@ def reclaim(repo: Repo, oids: Sequence[str]) -> None:
     loose = [o for o in oids if os.path.exists(_loose(repo, o))]
     if not loose:
         return
-    import subprocess
+    from git_models import behind
 
-    # The descriptors of the hook must not be kept open: `git commit | cat` would wait for us.
-    subprocess.Popen(
-        [sys.executable, "-I", "-m", "git_models", "hook", "reclaim", *loose],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-        cwd=repo.top,
-    )
+    behind.start(repo, "reclaim", *loose)
 
 
 def reclaim_now(repo: Repo, oids: Sequence[str]) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TextIO
 
 from git_models import (
+    behind,
     committing,
     exchange,
     excludes,
@@ -15,8 +16,10 @@ from git_models import (
     history,
     manifests,
     messages,
+    objects,
     places,
     repo,
+    salvage,
     worktree,
 )
 from git_models.errors import ModelsError, NotARepository
@@ -25,7 +28,10 @@ from git_models.output import Output
 from git_models.remotes.base import EmptyRepository
 from git_models.repo import Repo
 
+LONGEST_PUSH = 6 * 3600.0  # seconds
 HOOK_PATIENCE = 3.0  # seconds of a dead network before a hook gives up
+# git runs another hook of ours after these have changed the index, and that one may fetch.
+_FETCHING = {"checkout", "switch", "clone", "worktree", "merge", "pull", "rebase", "bisect"}
 STORE_TAG = "refs/tags/git-models"
 
 
@@ -55,10 +61,16 @@ def handle(event: str, arguments: Sequence[str], stdin: TextIO, out: Output, *, 
     if event == "reclaim":
         committing.reclaim_now(here, arguments)
         return 0
+    if event == "release":
+        behind.wait_for(int(arguments[0]), LONGEST_PUSH)
+        exchange.release(here, manifests.current(here))
+        return 0
     if event == "post-index-change":
         return _quietly(lambda: sync(here, out, network=False), out)
     if event in ("post-checkout", "post-merge", "post-rewrite"):
-        return _quietly(lambda: sync(here, out, network=True), out)
+        # `git checkout -- FILE` (flag 0) is not the moment for a download.
+        whole = event != "post-checkout" or arguments[2:] != ["0"]
+        return _quietly(lambda: sync(here, out, network=whole), out)
     return 0
 
 
@@ -79,16 +91,37 @@ def sync(here: Repo, out: Output, *, network: bool) -> None:
     if raw and manifests.unmerged(here):
         return
     known = manifests.parse(here, raw)
-    free = exchange.releasable(here)
-    done = worktree.sync(here, skip=exchange.unwanted(here, known), releasable=free)
-    tell(done, out)
+    if raw and _renamed(here, known):
+        return
+    done = _place(here, known, out)
     missing = [e for e in done.missing if e.sha256]
+    if missing and salvage.from_git(here, missing):
+        missing = [e for e in _place(here, known, out).missing if e.sha256]
     if missing and network:
         _fetch(here, known, missing, out)
-    elif missing and here.config.fetch == "manual":
+    elif missing and not _FETCHING & set(committing.parent_arguments()):
         out.note(messages.still_missing(len(missing), sum(max(e.size, 0) for e in missing)))
+    exchange.release(here, known)
     excludes.rebuild(here)
     githooks.write_pathspecs(here, known)
+
+
+def _renamed(here: Repo, known: Manifest) -> bool:
+    """Whether a model is not at its path because somebody is renaming it: git will hear of that later.
+
+    Only asked when the manifest is the one last synced; a file of the model's size lies elsewhere then.
+    """
+    if not manifests.is_synced(here, manifests.data(here)):
+        return False
+    gone = {e.size for p, e in known.models.items() if not os.path.lexists(here.path(p))}
+    others = git.run("ls-files", "-z", "--others", "--exclude-standard", cwd=here.top) if gone else b""
+    return any(os.lstat(here.path(os.fsdecode(p))).st_size in gone for p in others.split(b"\0")[:-1])
+
+
+def _place(here: Repo, known: Manifest, out: Output) -> worktree.Synced:
+    done = worktree.sync(here, skip=exchange.unwanted(here, known), releasable=exchange.releasable(here))
+    tell(done, out)
+    return done
 
 
 def _fetch(here: Repo, known: Manifest, missing: list[Entry], out: Output) -> None:
@@ -100,7 +133,7 @@ def _fetch(here: Repo, known: Manifest, missing: list[Entry], out: Output) -> No
     else:
         got = exchange.fetch(here, known, missing, out, patience=HOOK_PATIENCE)
         if got.got:
-            tell(worktree.sync(here, skip=exchange.unwanted(here, known), releasable=exchange.releasable(here)), out)
+            _place(here, known, out)
         if got.offline:
             out.note(messages.offline(len(got.failed)))
             return
@@ -149,6 +182,10 @@ def pre_push(
             _store(here, place, wanted, url, out)
         except EmptyRepository:
             _first_push(here, place, wanted, updates, git_remote or url, out)
+    # The store gives up its copies when the remote-tracking ref names them: when this push is over.
+    pusher = os.environ.get("GIT_MODELS_PARENT", "")
+    if pusher.isdecimal() and any(objects.has(here.models, oid) for oid in wanted):
+        behind.start(here, "release", pusher)
     return 0
 
 

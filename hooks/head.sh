@@ -58,9 +58,8 @@ called_with() {
 	fi | grep -qxF "$@"
 }
 
-# Whether the models on disk may not match models.yaml.
-due() {
-	[ ! -e "$state/due" ] || return 0
+# Whether models.yaml is not the one that the models on disk were last made to match.
+differs() {
 	if [ -e models.yaml ]; then
 		! cmp -s models.yaml "$state/synced.yaml"
 	else
@@ -68,7 +67,31 @@ due() {
 	fi
 }
 
-# Whether git is replaying commits: then we wait for the end of it.
+# The same, or an earlier hook left something to fetch.
+due() {
+	[ -e "$state/due" ] || differs
+}
+
+# The first word of a file's first line that is no comment.
+first() {
+	while read -r word _; do
+		case $word in '' | '#'*) ;; *) break ;; esac
+	done <"$1"
+	echo "$word"
+}
+
+# Whether git is replaying commits and goes on after this one: then we wait for the last, or for one
+# at which git stops. A fast-forward rebase runs all its hooks with nothing left to do.
 replaying() {
-	[ -e "$dir/rebase-merge" ] || [ -e "$dir/rebase-apply" ]
+	if [ -e "$dir/rebase-apply/next" ]; then
+		[ "$(cat "$dir/rebase-apply/next")" -lt "$(cat "$dir/rebase-apply/last")" ]
+	elif [ -e "$dir/rebase-merge" ]; then
+		[ -e "$dir/rebase-merge/git-rebase-todo" ] || return 0
+		case $(first "$dir/rebase-merge/git-rebase-todo") in '' | exec | x | break | b) return 1 ;; esac
+		[ ! -e "$dir/rebase-merge/amend" ] || return 1
+		case $(tail -n 1 "$dir/rebase-merge/done" 2>/dev/null) in 'edit '* | 'e '*) return 1 ;; esac
+		return 0
+	else
+		return 1
+	fi
 }

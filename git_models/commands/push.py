@@ -55,5 +55,6 @@ def run(args: argparse.Namespace, out: Output) -> int:
                 "failed": [{"path": f.path, "error": f.error.what} for f in done.failed],
             }
         )
+    exchange.release(here, known)
     out.document({"dry_run": args.dry_run, "remotes": reports})
     return int(failed)
