@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from git_models import patterns
+from git_models import messages, patterns
 from git_models import remotes as remotes_
 from git_models.errors import ModelsError, NotAModel, NotThere, Offline, RemoteError, StartOver, Transient
 from git_models.output import size as shown
@@ -121,7 +121,7 @@ def _room(items: Sequence[Item], folder: str) -> None:
     if need > free:
         raise ModelsError(
             f"{shown(need)} are missing and only {shown(free)} are free on the disk of {folder}",
-            fix="free space (git models du), or fetch less: git models pull PATH",
+            fix="free some space, or fetch less: git models pull PATH",
         )
 
 
@@ -342,14 +342,11 @@ def _announced(body: Body, segment: Segment, item: Item, remote: Source) -> NotA
     """Why a body of another length is not read: an early end, before anything is fetched."""
     if body.start == 0 and (arrived := patterns.page(next(iter(body), b""))):
         return _other(remote, arrived, item)
-    return NotAModel(
-        f"{item.path}: {remote.name} offers {body.total} bytes under {segment.asset}, "
-        f"models.yaml says {segment.stop - segment.start}: it was replaced there, or it is not the model"
-    )
+    return messages.other_bytes(item.path, remote.name, "bytes", body.total, segment.stop - segment.start)
 
 
 def _other(remote: Source, arrived: str, item: Item) -> NotAModel:
-    return NotAModel(f"{remote.name} sent {arrived} instead of {item.path}; it was not kept")
+    return messages.instead(item.path, remote.name, arrived)
 
 
 def _compare(item: Item, part: PartFile, remote: Source) -> None:
@@ -361,10 +358,7 @@ def _compare(item: Item, part: PartFile, remote: Source) -> None:
         ("MD5", item.md5 or is_.md5, is_.md5),
     ):
         if expected != got:
-            raise NotAModel(
-                f"{item.path}: what {remote.name} sent is not the model "
-                f"({what} {got} instead of {expected}); it was not kept"
-            )
+            raise messages.other_bytes(item.path, remote.name, what, got, expected)
 
 
 def _told(item: Item, errors: list[ModelsError]) -> ModelsError:

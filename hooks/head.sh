@@ -23,7 +23,7 @@ state=$dir/models
 # Start Python for this event and end with its answer. Only a pre-* hook may stop git.
 start() {
 	status=1
-	if [ -x "$python" ]; then
+	if [ -x "$python" ] && [ -d "$package" ]; then
 		export GIT_MODELS_PARENT="$PPID"
 		case @NAME@ in
 		pre-push | post-rewrite) printf '%s\n' "$input" | "$python" -I -m git_models hook @NAME@ "$@" ;;
@@ -31,7 +31,8 @@ start() {
 		esac
 		status=$?
 	else
-		echo "git models: $python is gone, so models were not looked at." >&2
+		echo "git models: it is no longer installed for $python," >&2
+		echo "so nobody looked at the models of this repository." >&2
 		echo "  next: pip install git-models && git models setup" >&2
 	fi
 	case @NAME@ in pre-*) exit $status ;; esac
