@@ -208,7 +208,8 @@ def on_remotes(repo: Repo, known: Manifest, entries: Sequence[Entry]) -> tuple[l
     found, seen = links(entries, remotes.Options(top=repo.top, from_manifest=True)), {}
     for place in places.for_pull(repo, known):
         if not place.approved:
-            found.append(Finding(messages.unapproved(place.name, place.url), f"git models remote trust {place.name}"))
+            stranger = messages.unapproved(place.name, place.url)
+            found.append(Finding(stranger.what, stranger.fix))
             continue
         try:
             lacking = {i.sha256 for i in transfer.missing([item(e) for e in wanted], places.connect(repo, place))}

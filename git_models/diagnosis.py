@@ -70,7 +70,7 @@ def hooks(case: Case) -> Iterator[Finding]:
 def _is_ours(file: str) -> bool:
     try:
         with open(file, "rb") as stream:
-            return githooks.MARK.encode() in stream.read(200)
+            return githooks.MARK in stream.read(200)
     except OSError:
         return False
 

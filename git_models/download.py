@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from git_models import patterns
+from git_models import messages, patterns
 from git_models.errors import ModelsError, NotAModel, NotThere, Offline, RemoteError, StartOver, Transient
 from git_models.output import size as shown
 from git_models.partfile import Cut, PartFile, disk, sweep
@@ -128,7 +128,7 @@ def _room(items: Sequence[Item], folder: str) -> None:
     if need > free:
         raise ModelsError(
             f"{shown(need)} are missing and only {shown(free)} are free on the disk of {folder}",
-            fix="free space (git models du), or fetch less: git models pull PATH",
+            fix="free some space, or fetch less: git models pull PATH",
         )
 
 
@@ -198,7 +198,7 @@ class _Batch:
                 self._run(remote, segments, item, part, limit)
                 if not (fault := _differs(item, part)):
                     return
-                raise NotAModel(f"{item.path}: what {remote.name} sent is not the model ({fault}); it was not kept")
+                raise messages.other_bytes(item.path, remote.name, *fault)
             except (StartOver, NotAModel) as error:
                 final = again == RESTARTS or (fresh and isinstance(error, NotAModel))
                 arrived = patterns.page(part.head())
@@ -355,18 +355,15 @@ def _announced(body: Body, segment: Segment, item: Item, remote: Source) -> NotA
     """Why a body of another length is not read: an early end, before anything is fetched."""
     if body.start == 0 and (arrived := patterns.page(next(iter(body), b""))):
         return _other(remote, arrived, item)
-    return NotAModel(
-        f"{item.path}: {remote.name} offers {body.total} bytes under {segment.asset}, "
-        f"models.yaml says {segment.stop - segment.start}: it was replaced there, or it is not the model"
-    )
+    return messages.other_bytes(item.path, remote.name, "bytes", body.total, segment.stop - segment.start)
 
 
 def _other(remote: Source, arrived: str, item: Item) -> NotAModel:
-    return NotAModel(f"{remote.name} sent {arrived} instead of {item.path}; it was not kept")
+    return messages.instead(item.path, remote.name, arrived)
 
 
-def _differs(item: Item, part: PartFile) -> str:
-    """In what the file is not the model: "" when size and every hash match."""
+def _differs(item: Item, part: PartFile) -> tuple[str, object, object] | None:
+    """In what the file is not the model (what, got, expected); None when size and every hash match."""
     is_ = part.digests()
     for what, expected, got in (
         ("bytes", item.size if item.size >= 0 else is_.size, is_.size),
@@ -374,8 +371,8 @@ def _differs(item: Item, part: PartFile) -> str:
         ("MD5", item.md5 or is_.md5, is_.md5),
     ):
         if expected != got:
-            return f"{what} {got} instead of {expected}"
-    return ""
+            return what, got, expected
+    return None
 
 
 def _told(item: Item, errors: list[ModelsError]) -> ModelsError:

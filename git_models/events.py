@@ -79,9 +79,9 @@ def _quietly(job: Callable[[], None], out: Output) -> int:
     try:
         job()
     except (ModelsError, NotARepository) as failed:
-        out.warn(f"git models: {failed.what}" + (f"\n  next: {failed.fix}" if failed.fix else ""))
+        out.warn(messages.told(failed))
     except OSError as failed:
-        out.warn(f"git models: {failed}")
+        out.warn(messages.told(ModelsError(str(failed))))
     return 0
 
 
@@ -138,7 +138,7 @@ def _fetch(here: Repo, known: Manifest, missing: list[Entry], out: Output) -> No
             out.note(messages.offline(len(got.failed)))
             return
         for failure in got.failed:
-            out.warn(f"git models: {failure.path}: {failure.error.what}")
+            out.warn(messages.told(failure.named()))
     # Asked and answered: the next hook with the same manifest has nothing to do.
     manifests.note_synced(here, manifests.data(here), due=False)
 
@@ -194,7 +194,7 @@ def _store(here: Repo, place: places.Place, wanted: Mapping[str, Entry], url: st
     done = exchange.push(here, place, wanted, out, warn_idle=_over_ssh(url))
     if done.failed:
         first = done.failed[0]
-        raise messages.upload_failed(len(done.failed), place.url, f"{first.path}: {first.error.what}", first.error.fix)
+        raise messages.upload_failed(len(done.failed), place.url, first.named().what, first.error.fix)
     if done.sent:
         out.note(messages.stored(len(done.sent), sum(e.size for e in done.sent), place.url))
 
@@ -243,4 +243,4 @@ def _refuse_large(here: Repo, revs: Sequence[str]) -> None:
     if limit:
         found = history.large(revs, max(limit, 1))
         if found:
-            raise messages.gh001([(item.path, item.size, item.commit) for item in found])
+            raise messages.gh001([(item.path, item.size, item.commit) for item in found], history.base(revs))

@@ -39,6 +39,12 @@ class Failure(NamedTuple):
     path: str
     error: ModelsError
 
+    def named(self) -> ModelsError:
+        """The error, with the model's path in front unless it says so itself."""
+        if self.path in self.error.what:
+            return self.error
+        return ModelsError(f"{self.path}: {self.error.what}", self.error.fix)
+
 
 class Pushed(NamedTuple):
     """What a push to one place did."""
@@ -198,7 +204,7 @@ def fetch(
     usable, problems = [], []
     for place in sources:
         if not place.approved:
-            out.warn(messages.unapproved(place.name, place.url))
+            out.warn(messages.told(messages.unapproved(place.name, place.url)))
             continue
         try:
             usable.append((place, places.connect(repo, place, patience)))

@@ -33,7 +33,9 @@ def _guarded(words: list[str]) -> int:
     except ModelsError as failed:
         return _failed(words, failed)
     except KeyboardInterrupt:
-        print("interrupted; the same command goes on where it stopped", file=sys.stderr)
+        from git_models.messages import INTERRUPTED
+
+        print(f"git models: {INTERRUPTED}", file=sys.stderr)
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         # The reader of our output went away: `git models list | head`.
@@ -57,14 +59,13 @@ def _run(words: list[str]) -> int:
 
 def _failed(words: list[str], failed: Exception) -> int:
     from git_models.errors import ModelsError
+    from git_models.messages import told
     from git_models.output import Output
     from git_models.urls import redact
 
     assert isinstance(failed, ModelsError)
     out = Output(json="--json" in words)
-    out.warn(f"git models: {redact(failed.what)}")
-    if failed.fix:
-        out.warn(f"  next: {redact(failed.fix)}")
+    out.warn(told(failed))
     out.document({"error": redact(failed.what), "fix": redact(failed.fix)})
     return failed.code
 

@@ -288,7 +288,9 @@ def _place(
             except OSError as failed:
                 os.close(parent)
                 if failed.errno == errno.ENOSPC:
-                    raise ModelsError(f"no room on the disk for {entry.path}", "git models prune") from None
+                    raise ModelsError(
+                        f"no room on the disk for {entry.path}", "free some space, then the same command again"
+                    ) from None
                 refused.append((entry.path, _reason(failed)))
                 continue
             ready.append((entry, parent, name, temp))

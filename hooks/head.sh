@@ -34,13 +34,16 @@ state=$dir/models
 start() {
 	status=1
 	if [ -x "$python" ] && [ -e "$package/main.py" ]; then
+		export GIT_MODELS_PARENT="$PPID"
 		case @NAME@ in
 		pre-push | post-rewrite) printf '%s\n' "$input" | "$python" -I -m git_models hook @NAME@ "$@" ;;
 		*) "$python" -I -m git_models hook @NAME@ "$@" ;;
 		esac
 		status=$?
 	else
-		echo "git models: its Python ($python) is gone; next: pip install git-models && git models setup" >&2
+		echo "git models: it is no longer installed for $python," >&2
+		echo "so nobody looked at the models of this repository." >&2
+		echo "  next: pip install git-models && git models setup" >&2
 	fi
 	case @NAME@ in pre-*) exit $status ;; esac
 	exit 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 
-from git_models import driver, excludes, git, githooks, manifests, places, remotes, repo, staging
+from git_models import driver, excludes, git, githooks, manifests, messages, places, remotes, repo, staging
 from git_models.errors import ModelsError
 from git_models.output import Output, plural
 from git_models.repo import Repo
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
         out.result(f"models go to {', '.join(p.url for p in targets)}")
     except ModelsError as failed:
         targets = []
-        out.warn(f"git models: {failed.what}\n  next: {failed.fix}")
+        out.warn(messages.told(failed))
     _report_weights(here, out)
     out.result("ready. Next: git add and git commit weight files as always")
     out.document({"hooks": written, "remotes": [p.url for p in targets]})
