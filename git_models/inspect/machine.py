@@ -14,7 +14,7 @@ from git_models.inspect.allow import full_name
 from git_models.inspect.opcodes import WEIGHTS_ONLY, Argument, Opaque, operations
 from git_models.inspect.reading import Broken, Stream
 
-MOST_OPERATIONS = 2_000_000
+MOST_OPERATIONS = 1_000_000
 MOST_BYTES = 64 << 20  # of one pickle
 MOST_MEMORY = 96 << 20  # estimated, of all stand-ins of one file
 

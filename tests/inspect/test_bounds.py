@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 import time
-import tracemalloc
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -72,15 +74,25 @@ def test_a_bomb_does_not_go_off(name: str) -> None:
     assert len(description.tensors) <= 200_000
 
 
-@pytest.mark.parametrize("name", ["dicts", "memo", "nesting", "long strings", "one huge string", "JSON brackets"])
-def test_a_bomb_does_not_fill_the_memory(name: str) -> None:
-    data = BOMBS[name]()
-    tracemalloc.start()
-    try:
-        inspect.scan(io.BytesIO(data), len(data))
-        assert tracemalloc.get_traced_memory()[1] < MOST_MEMORY
-    finally:
-        tracemalloc.stop()
+def test_no_bomb_fills_the_memory(tmp_path: Path) -> None:
+    for number, make in enumerate(BOMBS.values()):
+        (tmp_path / str(number)).write_bytes(make())
+    program = """
+import pathlib, resource, sys
+from git_models import inspect
+for path in pathlib.Path(sys.argv[1]).iterdir():
+    with path.open("rb") as file:
+        inspect.scan(file, path.stat().st_size)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    )
+    assert int(run.stdout) < MOST_MEMORY >> 10  # kilobytes, as Linux counts them
 
 
 def answers(data: bytes) -> inspect.Report:
@@ -151,11 +163,9 @@ def test_a_changed_file_gets_an_answer(sound: bytes, draw: st.DataObject) -> Non
     answers(bytes(data))
 
 
-@settings(max_examples=300, deadline=None)
-@given(st.integers(0, 10_000), st.binary(max_size=3))
-def test_a_payload_in_a_changed_pickle_is_never_weights_only(at: int, more: bytes) -> None:
-    """Bytes are put in front of the call, never into it: whatever happens before, the name is seen."""
-    pickle = asm.good_state()[:-1]
-    cut = at % len(pickle)
-    report = answers(asm.torch_zip(pickle[:cut] + more + asm.call("os", "system", "echo marker") + b"."))
-    assert report.verdict != "weights-only" or b"os\nsystem" in more + pickle[:cut]
+def test_a_call_that_is_put_anywhere_into_a_sound_pickle_is_found() -> None:
+    sound = asm.good_state()[:-1]
+    for cut in range(len(sound)):
+        pickle = sound[:cut] + asm.call("os", "system", "echo marker") + b"."
+        data = asm.torch_zip(pickle)
+        assert inspect.scan(io.BytesIO(data), len(data)).verdict in ("unknown", "dangerous"), cut

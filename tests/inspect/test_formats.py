@@ -169,7 +169,7 @@ def test_a_report_reads_well_and_is_json() -> None:
     report = scan(asm.torch_zip(asm.pickled(asm.call("os", "system", "echo marker"))))
     lines = inspect.report_lines(report)
     assert lines[0].startswith("dangerous (torch zip): ")
-    assert "  dangerous: imports os.system [data.pkl byte 2]" in lines
+    assert "  dangerous: imports os.system [data.pkl byte 2]" in lines, lines
     assert json.loads(json.dumps(inspect.report_json(report)))["classes"] == ["os.system"]
 
 
