@@ -29,7 +29,9 @@ def _move(work: Sandbox, old: str = OLD, new: str = NEW) -> None:
     (work / old).rename(work / new)
 
 
-@pytest.mark.parametrize("stage", [("add", "-f", NEW), ("add", "-A"), ("models", "add", NEW)], ids=lambda s: s[0] + s[1])
+@pytest.mark.parametrize(
+    "stage", [("add", "-f", NEW), ("add", "-A"), ("models", "add", NEW)], ids=lambda s: s[0] + s[1]
+)
 def test_a_file_moved_by_hand_moves_its_entry(pushed: Sandbox, place: Path, stage: tuple[str, ...]) -> None:
     before = pushed.entries("HEAD")[OLD]
     _move(pushed)
