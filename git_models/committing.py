@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from git_models import excludes, git, index, manifests, messages, objects, paths, patterns, staging, statcache
-from git_models.errors import ModelsError
+from git_models.errors import ModelsError, PathError
 from git_models.git import GitError
 from git_models.index import Staged
 from git_models.manifest import NAME, Manifest
@@ -147,7 +148,10 @@ def sort(repo: Repo, known: Manifest, staged: Sequence[Staged]) -> Sorted:
         elif count == 0:
             raise ModelsError(f"{item.path} is empty, so it is no model", f"git restore --staged {item.path}")
         else:
-            paths.check(item.path)
+            try:
+                paths.check(item.path)
+            except PathError as bad:
+                raise PathError(bad.what, f"git mv {_typed(item.path)} NEWNAME") from None
             weights.append((item, count))
     taken = {s.path for s, _ in weights} | set(lfs)
     rest = sorted(((s.path, sizes.get(s.oid, 0)) for s in files if s.path not in taken), key=lambda x: -x[1])
@@ -155,6 +159,14 @@ def sort(repo: Repo, known: Manifest, staged: Sequence[Staged]) -> Sorted:
     large = tuple(x for x in rest if limit and x[1] >= limit)
     heavy = tuple(x for x in rest if limit and limit // 2 <= x[1] < limit)
     return Sorted(tuple(weights), tuple(fixtures), large, heavy, tuple(lfs))
+
+
+def _typed(path: str) -> str:
+    """A path as it is typed into a shell, whatever bytes it has."""
+    if path.isprintable() and path.isascii():
+        return shlex.quote(path)
+    plain = b"".join(b"\\%03o" % b if b in b"\\'" or not 32 <= b < 127 else bytes([b]) for b in os.fsencode(path))
+    return f"$'{plain.decode()}'"
 
 
 def _stop_large(found: Sorted, out: Output) -> None:

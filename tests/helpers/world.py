@@ -107,10 +107,24 @@ class World:
         if kill:
             assert STRACE
             inject = f"inject={STEPS}:signal=SIGKILL:when={kill}"
-            command = (STRACE, "-f", "-qq", "--seccomp-bpf", "-o", "/dev/null", "-e", f"trace={STEPS}", "-e", inject, *command)
+            command = (
+                STRACE,
+                "-f",
+                "-qq",
+                "--seccomp-bpf",
+                "-o",
+                "/dev/null",
+                "-e",
+                f"trace={STEPS}",
+                "-e",
+                inject,
+                *command,
+            )
         clone = self.clone(who)
         result = clone._call(list(command), code=None)
-        self.log[-1] += f" -> {result.code}" + "".join(f"\n      | {s}" for s in (result.out + result.err).splitlines()[:12])
+        self.log[-1] += f" -> {result.code}" + "".join(
+            f"\n      | {s}" for s in (result.out + result.err).splitlines()[:12]
+        )
         if kill:
             self._clear_locks(who)
         else:
@@ -160,7 +174,9 @@ class World:
 
     # The reference
 
-    def look(self, who: str, before: dict[str, bytes], may_destroy: Collection[str] = (), *, commits: bool = False) -> None:
+    def look(
+        self, who: str, before: dict[str, bytes], may_destroy: Collection[str] = (), *, commits: bool = False
+    ) -> None:
         """Hold everything against the reference; `before` are the weights before the last command."""
         there = self.placed()
         stores = {name: self.stored(name) for name in NAMES}
