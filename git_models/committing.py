@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from git_models import excludes, git, index, manifests, messages, objects, paths, patterns, staging, statcache
@@ -253,18 +253,25 @@ def _nothing_left(repo: Repo, base: str, arguments: Sequence[str]) -> bool:
 
 
 def parent_arguments(verb: str = "commit") -> list[str]:
-    """What follows `verb` on the command line of the git that runs the hook; [] where it cannot be read.
+    """What follows `verb` on the command line of the git that runs the hook; [] where it cannot be read."""
+    return parent_command({verb})[1:]
+
+
+def parent_command(verbs: Collection[str]) -> list[str]:
+    """The git that runs the hook: its verb, if that is one of `verbs`, and what follows; [] otherwise.
 
     Other hooks may stand in between (the pre-commit framework): the first ancestor that is a git with
-    this verb counts. Linux only; elsewhere there is no such file.
+    such a verb counts. Linux only; elsewhere there is no such file.
     """
     pid = str(os.getppid())
     for _ in range(16):
         try:
             with open(f"/proc/{pid}/cmdline", "rb") as stream:
                 words = [os.fsdecode(a) for a in stream.read().split(b"\0")[:-1]]
-            if words and os.path.basename(words[0]) == "git" and verb in words:
-                return words[words.index(verb) + 1 :]
+            if words and os.path.basename(words[0]) == "git":
+                for at, word in enumerate(words):
+                    if word in verbs:
+                        return words[at:]
             with open(f"/proc/{pid}/stat", "rb") as stream:
                 pid = stream.read().rpartition(b")")[2].split()[1].decode()
         except (OSError, IndexError):

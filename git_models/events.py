@@ -99,7 +99,7 @@ def sync(here: Repo, out: Output, *, network: bool) -> None:
         missing = [e for e in _place(here, known, out).missing if e.sha256]
     if missing and network:
         _fetch(here, known, missing, out)
-    elif missing and not _FETCHING & set(committing.parent_arguments()):
+    elif missing and not committing.parent_command(_FETCHING):
         out.note(messages.still_missing(len(missing), sum(max(e.size, 0) for e in missing)))
     exchange.release(here, known)
     excludes.rebuild(here)
