@@ -65,10 +65,13 @@ def files(repo: Repo, known: Manifest, blobs: Sequence[Blob]) -> Audit:
     named = [b for b in regular if patterns.matches(globs, b.path)]
     filters = index.attributes("filter", [b.path for b in named])
     weights = {b for b in named if filters.get(b.path) != "lfs"}
+    heads = index.heads({b.oid: sizes.get(b.oid, 0) for b in weights}, staging.HEAD_BYTES)
     for blob in regular:
         count = sizes.get(blob.oid, 0)
         where = f" in commit {blob.commit}" if blob.commit else ""
-        reason = _reason(blob, count) if blob in weights else "no weight by its name"
+        reason = "no weight by its name"
+        if blob in weights:
+            reason = staging.not_a_weight(heads.get(blob.oid, b""), count)
         if not reason:
             found.append(_tracked_weight(blob, count, where))
         elif "pointer" in reason:
@@ -87,10 +90,6 @@ def files(repo: Repo, known: Manifest, blobs: Sequence[Blob]) -> Audit:
         elif limit and count >= limit // 2:
             notes.append(f"{blob.path} is {size(count)}{where}: GitHub warns from 50 MB on")
     return Audit(found, notes)
-
-
-def _reason(blob: Blob, count: int) -> str:
-    return staging.not_a_weight(b"".join(index.stream(blob.oid, staging.HEAD_BYTES)) if count else b"", count)
 
 
 def _tracked_weight(blob: Blob, count: int, where: str) -> Finding:

@@ -129,13 +129,14 @@ def sort(repo: Repo, known: Manifest, staged: Sequence[Staged]) -> Sorted:
     globs = staging.track_patterns(repo, known)
     named = [s for s in files if patterns.matches(globs, s.path)]
     filters = index.attributes("filter", [s.path for s in named])
+    peeked = index.heads({s.oid: sizes.get(s.oid, 0) for s in named if filters.get(s.path) != "lfs"}, HEAD_BYTES)
     weights, fixtures, lfs = [], [], []
     for item in named:
         count = sizes.get(item.oid, 0)
         if filters.get(item.path) == "lfs":
             lfs.append(item.path)
             continue
-        head = b"".join(index.stream(item.oid, HEAD_BYTES)) if count else b""
+        head = peeked.get(item.oid, b"")
         reason = staging.not_a_weight(head, count)
         if patterns.lfs_pointer(head):
             raise ModelsError(
