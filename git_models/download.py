@@ -171,7 +171,7 @@ class _Batch:
                     return part
                 except RemoteError as error:
                     errors.append(error)
-                    if isinstance(error, Offline):
+                    if isinstance(error, Offline) and remote is not self.links:  # each link has its own host
                         self._dark[remote.url] = error
             raise _told(item, errors)
         except BaseException:
@@ -201,6 +201,7 @@ class _Batch:
                 raise messages.other_bytes(item.path, remote.name, *fault)
             except (StartOver, NotAModel) as error:
                 final = again == RESTARTS or (fresh and isinstance(error, NotAModel))
+                self.alone = False  # a server that cannot do ranges gets one plain request
                 arrived = patterns.page(part.head())
                 self._count(-part.solid, moved=False)
                 part.rewind()
@@ -215,7 +216,7 @@ class _Batch:
         several = remote.several and self.alone and self.jobs > 1 and size - part.solid >= self.crew.pace.alone
         pieces = _pieces(segments, part.solid, self.crew.pace.range if several else 0)
         if several:
-            self._ranges(remote, pieces, item, part)
+            self._ranges(remote, pieces, item, part, limit)
             return
         sink = _Front(part)
         for piece in pieces:
@@ -225,7 +226,7 @@ class _Batch:
                 limit,
             )
 
-    def _ranges(self, remote: Source, pieces: list[Piece], item: Item, part: PartFile) -> None:
+    def _ranges(self, remote: Source, pieces: list[Piece], item: Item, part: PartFile, limit: float | None) -> None:
         """The pieces over several connections; hashed in order, from memory that the system still holds."""
         halt = threading.Event()
         begun, sinks = part.solid, [_Ahead(part, piece.start) for piece in pieces]
@@ -234,7 +235,9 @@ class _Batch:
 
         def get(index: int) -> None:
             sink = sinks[index]
-            self.crew.keep_trying(lambda: self._pull(remote, pieces[index], item, part, sink, halt), lambda: sink.at)
+            self.crew.keep_trying(
+                lambda: self._pull(remote, pieces[index], item, part, sink, halt), lambda: sink.at, limit
+            )
 
         arrived: dict[int, int] = {}
         try:
@@ -273,7 +276,8 @@ class _Batch:
                 if halt and halt.is_set():
                     raise Stopped
                 if 0 <= piece.stop < sink.at + len(block):
-                    raise NotAModel(f"{remote.name} sends more than the {item.size} bytes of {item.path}")
+                    more = f"{remote.name} sends more than the {item.size} bytes of {item.path}"
+                    raise NotAModel(more) if stop is None else StartOver(more)
                 sink.write(block)
                 self._count(len(block))
                 watch.saw(len(block))
