@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from git_models import excludes, git, index, manifests, messages, objects, paths, patterns, staging, statcache
 from git_models.errors import ModelsError, PathError
-from git_models.git import GitError
 from git_models.index import Staged
 from git_models.manifest import NAME, Manifest
 from git_models.output import Output, size
@@ -341,23 +340,35 @@ def reclaim(repo: Repo, oids: Sequence[str]) -> None:
 
 def reclaim_now(repo: Repo, oids: Sequence[str]) -> list[str]:
     """The second half of `reclaim`: returns the blobs that were removed."""
-    wanted = {o for o in oids if len(o) in (40, 64) and os.path.exists(_loose(repo, o))}
-    if not wanted:
+    before = {o: os.stat(_loose(repo, o)).st_mtime_ns for o in oids if os.path.exists(_loose(repo, o))}
+    unnamed = set(before) - {oid for _, _, oid, _ in index.stages()}
+    # An index of the user's own was looked at; git looks at the usual ones of all worktrees.
+    os.environ.pop("GIT_INDEX_FILE", None)
+    if not unnamed:
         return []
-    try:
-        with git.popen(
-            "rev-list", "--objects", "--no-object-names", "--all", "--reflog", "--indexed-objects"
-        ) as process:
-            assert process.stdout is not None
-            for line in process.stdout:
-                wanted.discard(line.decode().strip())
-        if process.returncode:
-            return []
-    except GitError:
+    with git.popen("rev-list", "--objects", "--no-object-names", "--all", "--reflog", "--indexed-objects") as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            unnamed.discard(line.decode().strip())
+    if process.returncode:
         return []
-    for oid in wanted:
-        os.unlink(_loose(repo, oid))
-    return sorted(wanted)
+    return sorted(oid for oid in unnamed if _give_back(repo, _loose(repo, oid), before[oid]))
+
+
+def _give_back(repo: Repo, file: str, mtime: int) -> bool:
+    """Remove a loose object, unless git was given these bytes again since it had `mtime` (ns).
+
+    `git add` of bytes that are here only touches the file, before it writes the index: so the name goes
+    first, then the stamp tells whether somebody counts on it.
+    """
+    aside = objects.temp(repo.models)
+    os.rename(file, aside)
+    wanted = os.stat(aside).st_mtime_ns != mtime
+    if wanted and not os.path.exists(file):
+        os.rename(aside, file)
+    else:
+        os.unlink(aside)
+    return not wanted
 
 
 def _loose(repo: Repo, oid: str) -> str:

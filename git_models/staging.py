@@ -183,6 +183,7 @@ def register(
     unchanged: list[str] = []
     moved: list[tuple[str, str]] = []
     changes: dict[str, Entry | None] = {}
+    staged = manifests.at(repo, "")
     for item in kept:
         old = known.models.get(item.path)
         source = _moved_from(repo, known, item, changes) if old is None else None
@@ -193,6 +194,10 @@ def register(
             continue
         file = objects.path(repo.models, item.digests.sha256)
         entry = make_entry(repo, known, item.path, item.digests, file, fields)
+        # A commit that was aborted may have moved the entry on disk and not in the index.
+        stale = _moved_from(repo, staged, item, changes)
+        if stale is not None and stale.path not in known.models:
+            changes[stale.path] = None
         (unchanged if entry == old else changed if old else new).append(item.path)
         changes[item.path] = entry  # an unchanged one, too: the index may not have it yet
     manifests.record(repo, changes, remove=remove)
