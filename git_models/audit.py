@@ -83,7 +83,7 @@ def files(repo: Repo, known: Manifest, blobs: Sequence[Blob]) -> Audit:
                 )
             )
         elif limit and count >= limit:
-            fix = "git models migrate history" if blob.commit else f"git models add {blob.path}"
+            fix = f"git log --stat {blob.commit}" if blob.commit else f"git models add {blob.path}"
             found.append(
                 Finding(f"{blob.path} ({size(count)}){where}: GitHub refuses files over 100 MB", fix, blob.path)
             )

@@ -42,12 +42,19 @@ def _guarded(words: list[str]) -> int:
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         # The reader of our output went away: `git models list | head`.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 0
     except OSError as failed:
-        return _failed(words, _translated(failed))
+        code = _failed(words, _translated(failed))
+        _drop_output()
+        return code
     except Exception:
         return _bug()
+
+
+def _drop_output() -> None:
+    """Let Python not try once more, at its end, to write what could not be written."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(words: list[str]) -> int:
