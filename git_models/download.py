@@ -100,7 +100,7 @@ def download(
             failed += ((one, error) for one in group)
         else:
             done += group
-    return Outcome(tuple(done), tuple(failed), batch.moved)
+    return Outcome(tuple(done), tuple(failed), batch.moved, batch.served)
 
 
 def key(item: Item) -> str:
@@ -135,6 +135,7 @@ class _Batch:
     advance: Advance
     alone: bool
     moved: int = 0
+    served: dict[str, str] = field(default_factory=dict)  # sha256 -> the remote that sent all of it
     _dark: dict[str, Offline] = field(default_factory=dict)  # remotes that do not answer
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -185,6 +186,8 @@ class _Batch:
             try:
                 self._run(remote, segments, item, part, limit)
                 _compare(item, part, remote)
+                if fresh and item.sha256:
+                    self.served[item.sha256] = remote.url
                 return
             except (StartOver, NotAModel) as error:
                 final = again == RESTARTS or (fresh and isinstance(error, NotAModel))

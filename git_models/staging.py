@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from git_models import excludes, index, link, manifest, manifests, objects, paths, patterns, statcache, transfer
+from git_models import excludes, index, link, manifest, manifests, objects, paths, patterns, places, statcache, transfer
 from git_models.errors import ManifestError, ModelsError
 from git_models.hashing import Digests
 from git_models.manifest import Entry, Manifest
@@ -199,7 +199,9 @@ def register(
         else:
             (changed if old else new).append(item.path)
             changes[item.path] = entry
-    manifests.record(repo, changes, remove=remove)
+    # Once, when the manifest is made: a fork's clone could not know where its upstream keeps the bytes.
+    readers = {} if known.models or not changes else places.for_readers(repo, known)
+    manifests.record(repo, changes, remove=remove, remotes=readers)
     excludes.rebuild(repo)
     for item in kept:
         if item.record is not None:
