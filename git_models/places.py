@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from typing import NamedTuple
 
-from git_models import remotes
+from git_models import messages, remotes
 from git_models.errors import ModelsError
 from git_models.manifest import Manifest
 from git_models.remotes.base import Remote
@@ -57,10 +57,7 @@ def for_push(repo: Repo, known: Manifest, git_remote: str = "", url: str = "") -
         return readers
     unapproved = next(iter(known.remotes), "")
     if unapproved:
-        raise ModelsError(
-            f"models.yaml names the place {unapproved} ({known.remotes[unapproved]}), which you have not approved",
-            f"git models remote trust {unapproved}",
-        )
+        raise messages.unapproved(unapproved, known.remotes[unapproved])
     raise ModelsError(
         "no remote for models: origin is not a GitHub repository and no other place is configured",
         "git models remote add NAME URL   # for example file:///mnt/models",
@@ -98,10 +95,7 @@ def approved(repo: Repo, name: str, url: str) -> bool:
 def connect(repo: Repo, place: Place, patience: float = 30, wait: Callable[[float, str], None] | None = None) -> Remote:
     """The remote itself. Raises ModelsError for a place that is not approved or cannot be used."""
     if not place.approved:
-        raise ModelsError(
-            f"models.yaml wants to fetch from {place.url}, a place that you have not approved",
-            f"git models remote trust {place.name}",
-        )
+        raise messages.unapproved(place.name, place.url)
     options = remotes.Options(
         top=repo.top,
         cache=os.path.join(repo.models, "listings"),

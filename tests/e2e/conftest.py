@@ -8,6 +8,8 @@ import pytest
 
 from tests.helpers.sandbox import Sandbox
 
+pytest.register_assert_rewrite("tests.helpers.commits")
+
 
 @pytest.fixture
 def work(repo: Sandbox, place: Path) -> Sandbox:
