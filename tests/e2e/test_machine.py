@@ -26,6 +26,17 @@ COMMITS = (
     ("commit", "--amend", "--no-edit"),
     ("commit", "--allow-empty", "-m", "Nothing"),
 )
+RECORD: tuple[tuple[tuple[str, ...], ...], ...] = (  # what follows on training
+    (),
+    (("commit", "-a", "-m", "Train"),),
+    (("add", "-A"), ("commit", "-m", "Train")),
+    (("models", "add", "-u"), ("add", "-A"), ("commit", "-m", "Train")),
+    (("models", "add", "."), ("commit", "-m", "Train"), ("push",)),
+    (("models", "add", "."), ("commit", "-m", "Train"), ("pull", "--no-rebase", "--no-edit"), ("push",)),
+    (("commit", "-am", "Train"), ("pull", "--rebase"), ("push",)),
+    (("models", "add", "."), ("commit", "--amend", "--no-edit")),
+    (("add", "-A"),),
+)
 MODELS = (
     ("add", "-u"),
     ("push",),
@@ -37,7 +48,7 @@ MODELS = (
 )
 SAFE = (  # where git destroys nothing that it does not keep
     ("checkout", "main"),
-    ("checkout", "-b", "topic"),
+    ("checkout", "-b", "third"),
     ("checkout", "topic"),
     ("checkout", "HEAD~1"),
     ("checkout", "origin/main"),
@@ -66,6 +77,19 @@ SHARING = (
     ("pull", "--rebase"),
     ("pull", "--rebase", "--autostash"),
 )
+KILLS = (
+    "git models add -u",
+    *(f"git models add {p}" for p in PATHS),
+    "git models push",
+    "git models pull",
+    "git models checkout",
+    "git commit -a -m Killed",
+    "git push",
+    "git pull --no-rebase --no-edit",
+    "git checkout HEAD~1",
+    "git checkout main",
+    "git checkout topic",
+)
 
 
 class Machine(RuleBasedStateMachine):
@@ -81,7 +105,7 @@ class Machine(RuleBasedStateMachine):
         self.world = World(
             self.folder / "world", dict(first.written), set(first.recorded), {p: set(o) for p, o in first.at.items()}
         )
-        self.count = 0
+        self.count = 4
         for who in NAMES:
             self.world.look(who, {})
 
@@ -89,9 +113,16 @@ class Machine(RuleBasedStateMachine):
         self.count += 1
         return version(self.count)
 
-    @rule(who=WHO, path=PATH, replace=st.booleans())
-    def train(self, who: str, path: str, replace: bool) -> None:
+    def there(self, who: str, path: str) -> str:
+        """This path, or another one where there is no file."""
+        found = self.world.files(who)
+        return path if path in found or not found else min(found)
+
+    @rule(who=WHO, path=PATH, replace=st.booleans(), then=st.sampled_from(RECORD))
+    def train(self, who: str, path: str, replace: bool, then: tuple[tuple[str, ...], ...]) -> None:
         self.world.write(who, path, self.fresh(), replace=replace)
+        for command in then:
+            self.world.run(who, "git", *command, commits=command[0] == "commit")
 
     @rule(who=WHO, path=PATH, back=st.integers(0, 3))
     def put_an_old_version_back(self, who: str, path: str, back: int) -> None:
@@ -106,11 +137,11 @@ class Machine(RuleBasedStateMachine):
     @rule(who=WHO, path=PATH)
     def delete(self, who: str, path: str) -> None:
         self.world.log.append(f"{who}: delete {path}")
-        (self.world.clone(who) / path).unlink(missing_ok=True)
+        (self.world.clone(who) / self.there(who, path)).unlink(missing_ok=True)
 
     @rule(who=WHO, path=PATH, to=PATH)
     def rename(self, who: str, path: str, to: str) -> None:
-        clone = self.world.clone(who)
+        clone, path = self.world.clone(who), self.there(who, path)
         if clone.exists(path) and not clone.exists(to):
             content = clone.read(path)
             (clone / path).unlink()
@@ -118,6 +149,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(who=WHO, path=PATH, form=st.sampled_from(("-A", "force", "path")))
     def git_add(self, who: str, path: str, form: str) -> None:
+        path = self.there(who, path)
         arguments = {"-A": ("-A",), "force": ("-f", path), "path": (path,)}[form]
         self.world.run(who, "git", "add", *arguments)
 
@@ -129,11 +161,13 @@ class Machine(RuleBasedStateMachine):
 
     @rule(who=WHO, path=PATH)
     def commit_one_path(self, who: str, path: str) -> None:
+        path = self.there(who, path)
         self.world.run(who, "git", "add", "-f", path)
         self.world.run(who, "git", "commit", "-m", "Path", "--", path, commits=True)
 
     @rule(who=WHO, path=PATH)
     def bypass(self, who: str, path: str) -> None:
+        path = self.there(who, path)
         self.world.run(who, "git", "add", "-f", path)
         self.world.run(who, "git", "commit", "--no-verify", "-m", "Bypassed")
 
@@ -147,6 +181,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(who=WHO, path=PATH, to=PATH)
     def models_mv(self, who: str, path: str, to: str) -> None:
+        path = self.there(who, path)
         entry = self.world.files(who).get(path)
         if entry is not None:
             self.world.at.setdefault(to, set()).add(world.sha256(entry))
@@ -160,7 +195,7 @@ class Machine(RuleBasedStateMachine):
     def share(self, who: str, command: tuple[str, ...]) -> None:
         self.world.run(who, "git", *command)
 
-    @rule(who=WHO, to=st.sampled_from(("HEAD", "HEAD~1", "origin/main", "ORIG_HEAD")))
+    @rule(who=WHO, to=st.sampled_from(("HEAD", "HEAD~1", "origin/main", "topic")))
     def reset_hard(self, who: str, to: str) -> None:
         risk = self.world.tracked(who) | self.world.tracked(who, to)
         self.world.run(who, "git", "reset", "--hard", to, may_destroy=risk)
@@ -184,25 +219,7 @@ class Machine(RuleBasedStateMachine):
                 self.world.run(who, "git", self.world.operation(who), "--continue")
 
     @precondition(lambda self: STRACE)
-    @rule(
-        who=WHO,
-        step=st.integers(1, 12),
-        command=st.sampled_from(
-            (
-                "git models add -u",
-                *(f"git models add {p}" for p in PATHS),
-                "git models push",
-                "git models pull",
-                "git models checkout",
-                "git commit -a -m Killed",
-                "git push",
-                "git pull --no-rebase --no-edit",
-                "git checkout HEAD~1",
-                "git checkout main",
-                "git checkout topic",
-            )
-        ),
-    )
+    @rule(who=WHO, step=st.integers(1, 12), command=st.sampled_from(KILLS))
     def kill(self, who: str, step: int, command: str) -> None:
         self.world.run(who, *command.split(), kill=step, commits=" commit " in command)
 

@@ -204,9 +204,8 @@ class World:
     def _learn(self, who: str, by_commit: bool) -> None:
         """Read the manifests of work tree, index and new commits; look at what new commits hold."""
         clone = self.clone(who)
-        if not self.unmerged(who) and not self.operation(who):
-            if clone.exists("models.yaml") and b"<<<<<<<" not in clone.read("models.yaml"):
-                self._record(clone.read("models.yaml"), f"work tree of {who}")
+        if clone.exists("models.yaml") and not self.unmerged(who) and b"<<<<<<<" not in clone.read("models.yaml"):
+            self._record(clone.read("models.yaml"), f"work tree of {who}")
         self._record(clone.git("cat-file", "blob", ":models.yaml", code=None).out.encode(), f"index of {who}")
         seen = self.commits.setdefault(who, set())
         for line in clone.git("log", "--all", "--reflog", "--format=%H %P").lines:
@@ -284,21 +283,28 @@ class World:
 
 
 def begin(folder: Path) -> World:
-    """Both clones are set up, one model is recorded, pushed and pulled; returned in its first state."""
+    """Both clones are set up and hold branches `main` and `topic`, which record different models and versions."""
     world = World(folder)
     world.place.mkdir(parents=True)
     world.origin.root.mkdir()
     world.origin.git("init", "--bare")
-    first = world.clone("A")
+    first, second = world.clone("A"), world.clone("B")
     world.origin.git("clone", str(world.origin.root), str(first.root))
     first.models("setup", "--remote", world.place.as_uri())
     first.write("train.py", "print('training')\n")
-    world.write("A", PATHS[0], version(0))
-    first.commit("Begin")
-    first.git("push", "-u", "origin", "main")
-    world.origin.git("clone", str(world.origin.root), str(world.clone("B").root))
-    world.clone("B").models("setup", "--remote", world.place.as_uri())
-    world.clone("B").models("pull")
+    for number, (branch, path) in enumerate(
+        (("", PATHS[0]), ("topic", PATHS[0]), ("topic", PATHS[1]), ("main", PATHS[1]), ("main", PATHS[0]))
+    ):
+        if branch:
+            first.git("checkout", *(("-b",) if number == 1 else ()), branch)
+        world.write("A", path, version(number))
+        first.models("add", path)
+        first.commit(f"Version {number}")
+    first.git("push", "-u", "origin", "main", "topic")
+    world.origin.git("clone", str(world.origin.root), str(second.root))
+    second.models("setup")
+    second.models("pull")
+    second.git("branch", "topic", "origin/topic")
     settle(folder)
     return world
 
