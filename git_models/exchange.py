@@ -26,6 +26,7 @@ from git_models.manifest import Entry, Manifest
 from git_models.output import Output, duration, plural, size
 from git_models.places import Place
 from git_models.repo import Repo
+from git_models.sight import Sight
 from git_models.staging import stat_file
 from git_models.transfer import Item
 
@@ -278,7 +279,7 @@ def release(repo: Repo, known: Manifest) -> list[str]:
     here = {e.sha256 for e in known.models.values() if e.sha256 and objects.has(repo.models, e.sha256)}
     if not here & objects.held_anywhere(repo.models):
         return []
-    return worktree.release(repo, known, releasable(repo), worktree.Sight(repo))
+    return worktree.release(repo, known, releasable(repo), Sight(repo))
 
 
 def selected(repo: Repo, known: Manifest, include: Sequence[str] = (), exclude: Sequence[str] = ()) -> list[str]:
