@@ -96,6 +96,7 @@ def record(
     track: Sequence[str] | None = None,
     active: Mapping[str, str | None] | None = None,
     moved: tuple[str, str] | None = None,
+    stage: bool = True,
 ) -> None:
     """Change entries in the work tree's manifest and in the index's, each from what it was.
 
@@ -117,13 +118,15 @@ def record(
                 "models.yaml is in the middle of a merge",
                 fix="git models checkout --ours or --theirs, or edit it; then git add models.yaml",
             )
-        in_index = index.entries([manifest.NAME]).get(manifest.NAME)
-        theirs = index.blob(in_index[1]) if in_index else b""
         new_mine = changed(mine)
-        new_theirs = new_mine if theirs == mine else changed(theirs)
+        staged: dict[str, str] = {}
+        if stage:
+            in_index = index.entries([manifest.NAME]).get(manifest.NAME)
+            theirs = index.blob(in_index[1]) if in_index else b""
+            new_theirs = new_mine if theirs == mine else changed(theirs)
+            staged = {manifest.NAME: index.write_blob(new_theirs)} if new_theirs != theirs else {}
         if new_mine != mine:
             write(repo, new_mine)
-        staged = {manifest.NAME: index.write_blob(new_theirs)} if new_theirs != theirs else {}
         index.edit(remove=remove, add=staged)
         if agreed:
             # What is recorded is on disk: the hooks need not sync for it. A sync that was due before stays due.

@@ -176,8 +176,12 @@ def register(
     fields: Mapping[str, Any],
     *,
     remove: Mapping[str, str],
+    stage: bool = True,
 ) -> Added:
-    """Write entries for bytes that the store holds now, and take `remove` (path -> blob) out of the index."""
+    """Write entries for bytes that the store holds now, and take `remove` (path -> blob) out of the index.
+
+    Without `stage` the index stays as it is.
+    """
     new: list[str] = []
     changed: list[str] = []
     unchanged, moved = [], []
@@ -197,7 +201,7 @@ def register(
         else:
             (changed if old else new).append(item.path)
             changes[item.path] = entry
-    manifests.record(repo, changes, remove=remove)
+    manifests.record(repo, changes, remove=remove, stage=stage)
     excludes.rebuild(repo)
     with lock.hold(repo.models, "the stat cache"):
         cache = statcache.load(stat_file(repo))

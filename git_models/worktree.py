@@ -313,13 +313,9 @@ def _place(
 
 
 def _reason(failed: Exception) -> str:
-    return (
-        failed.what
-        if isinstance(failed, ModelsError)
-        else os.strerror(failed.errno or 0)
-        if isinstance(failed, OSError)
-        else str(failed)
-    )
+    if isinstance(failed, ModelsError):
+        return failed.what
+    return os.strerror(failed.errno or 0) if isinstance(failed, OSError) else str(failed)
 
 
 def _drop(parent: int, temp: str) -> None:
