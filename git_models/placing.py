@@ -96,13 +96,10 @@ def place(
 
 
 def reason(failed: Exception) -> str:
-    return (
-        failed.what
-        if isinstance(failed, ModelsError)
-        else os.strerror(failed.errno or 0)
-        if isinstance(failed, OSError)
-        else str(failed)
-    )
+    """Why a file could not be put in place, for people."""
+    if isinstance(failed, ModelsError):
+        return failed.what
+    return os.strerror(failed.errno or 0) if isinstance(failed, OSError) else str(failed)
 
 
 def _drop(parent: int, temp: str) -> None:
