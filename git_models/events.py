@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TextIO
 
 from git_models import (
+    behind,
     committing,
     exchange,
     excludes,
@@ -14,8 +16,10 @@ from git_models import (
     history,
     manifests,
     messages,
+    objects,
     places,
     repo,
+    salvage,
     worktree,
 )
 from git_models.errors import ModelsError, NotARepository
@@ -24,13 +28,24 @@ from git_models.output import Output
 from git_models.remotes.base import EmptyRepository
 from git_models.repo import Repo
 
+LONGEST_PUSH = 6 * 3600.0  # seconds
 HOOK_PATIENCE = 3.0  # seconds of a dead network before a hook gives up
+# git runs another hook of ours after these have changed the index, and that one may fetch.
+_FETCHING = {"checkout", "switch", "clone", "worktree", "merge", "pull", "rebase", "bisect"}
+STORE_TAG = "refs/tags/git-models"
 
 
-def handle(event: str, arguments: Sequence[str], stdin: TextIO, out: Output) -> int:
-    """Run the event; the exit code stops git only for the pre-* ones (the shim sees to that)."""
+def handle(event: str, arguments: Sequence[str], stdin: TextIO, out: Output, *, framework: bool = False) -> int:
+    """Run the event; the exit code stops git only for the pre-* ones (the shim sees to that).
+
+    With `framework` the pre-commit framework runs us, which hands over neither arguments nor stdin.
+    """
+    if framework and os.environ.get("GIT_MODELS_SKIP"):
+        return 0
     here = repo.find()
     if event == "pre-commit":
+        if framework and not githooks.uploads(here):
+            committing.refuse_without_push(here)
         code = committing.pre_commit(here, out)
         githooks.write_pathspecs(here, manifests.current(here))
         return code
@@ -38,15 +53,24 @@ def handle(event: str, arguments: Sequence[str], stdin: TextIO, out: Output) -> 
         return committing.pre_merge_commit(here, out)
     if event == "post-commit":
         return committing.post_commit(here, out)
+    if event == "pre-push" and framework:
+        updates, arguments = history.framework_updates(os.environ)
+        return pre_push(here, updates[:1], arguments, out, also=updates[1:])
     if event == "pre-push":
         return pre_push(here, history.read_updates(stdin), arguments, out)
     if event == "reclaim":
         committing.reclaim_now(here, arguments)
         return 0
+    if event == "release":
+        behind.wait_for(int(arguments[0]), LONGEST_PUSH)
+        exchange.release(here, manifests.current(here))
+        return 0
     if event == "post-index-change":
         return _quietly(lambda: sync(here, out, network=False), out)
     if event in ("post-checkout", "post-merge", "post-rewrite"):
-        return _quietly(lambda: sync(here, out, network=True), out)
+        # `git checkout -- FILE` (flag 0) is not the moment for a download.
+        whole = event != "post-checkout" or arguments[2:] != ["0"]
+        return _quietly(lambda: sync(here, out, network=whole), out)
     return 0
 
 
@@ -67,16 +91,37 @@ def sync(here: Repo, out: Output, *, network: bool) -> None:
     if raw and manifests.unmerged(here):
         return
     known = manifests.parse(here, raw)
-    free = exchange.releasable(here)
-    done = worktree.sync(here, skip=exchange.unwanted(here, known), releasable=free)
-    tell(done, out)
+    if raw and _renamed(here, known):
+        return
+    done = _place(here, known, out)
     missing = [e for e in done.missing if e.sha256]
+    if missing and salvage.from_git(here, missing):
+        missing = [e for e in _place(here, known, out).missing if e.sha256]
     if missing and network:
         _fetch(here, known, missing, out)
-    elif missing and here.config.fetch == "manual":
+    elif missing and not committing.parent_command(_FETCHING):
         out.note(messages.still_missing(len(missing), sum(max(e.size, 0) for e in missing)))
+    exchange.release(here, known)
     excludes.rebuild(here)
     githooks.write_pathspecs(here, known)
+
+
+def _renamed(here: Repo, known: Manifest) -> bool:
+    """Whether a model is not at its path because somebody is renaming it: git will hear of that later.
+
+    Only asked when the manifest is the one last synced; a file of the model's size lies elsewhere then.
+    """
+    if not manifests.is_synced(here, manifests.data(here)):
+        return False
+    gone = {e.size for p, e in known.models.items() if not os.path.lexists(here.path(p))}
+    others = git.run("ls-files", "-z", "--others", "--exclude-standard", cwd=here.top) if gone else b""
+    return any(os.lstat(here.path(os.fsdecode(p))).st_size in gone for p in others.split(b"\0")[:-1])
+
+
+def _place(here: Repo, known: Manifest, out: Output) -> worktree.Synced:
+    done = worktree.sync(here, skip=exchange.unwanted(here, known), releasable=exchange.releasable(here))
+    tell(done, out)
+    return done
 
 
 def _fetch(here: Repo, known: Manifest, missing: list[Entry], out: Output) -> None:
@@ -88,7 +133,7 @@ def _fetch(here: Repo, known: Manifest, missing: list[Entry], out: Output) -> No
     else:
         got = exchange.fetch(here, known, missing, out, patience=HOOK_PATIENCE)
         if got.got:
-            tell(worktree.sync(here, skip=exchange.unwanted(here, known), releasable=exchange.releasable(here)), out)
+            _place(here, known, out)
         if got.offline:
             out.note(messages.offline(len(got.failed)))
             return
@@ -106,16 +151,28 @@ def tell(done: worktree.Synced, out: Output) -> None:
         out.warn(f"{path} was not put in place: {reason}")
 
 
-def pre_push(here: Repo, updates: list[history.Update], arguments: Sequence[str], out: Output) -> int:
-    """Bytes before refs: refuse what GitHub would refuse, then bring every object that the commits name."""
+def pre_push(
+    here: Repo,
+    updates: Sequence[history.Update],
+    arguments: Sequence[str],
+    out: Output,
+    also: Sequence[history.Update] = (),
+) -> int:
+    """Bytes before refs: refuse what GitHub would refuse, then bring every object that the commits name.
+
+    `also` may be pushed with the rest, nobody knows: the objects of these commits are brought as well.
+    """
     git_remote, url = (*arguments, "", "")[:2]
-    for update in updates:
-        if history.is_zero(update.local_oid) and update.remote_ref.startswith("refs/tags/git-models"):
-            raise messages.store_tag(update.remote_ref)
+    gone = [u.remote_ref for u in updates if history.is_zero(u.local_oid) and u.remote_ref.startswith(STORE_TAG)]
+    gone += _mirrored_away(git_remote or url)
+    if gone:
+        raise messages.store_tag(gone[0])
     revs = history.outgoing(updates, git_remote)
-    if not revs:
+    if revs:
+        _refuse_large(here, revs)
+    updates = [*updates, *also]
+    if not history.outgoing(updates, git_remote):
         return 0
-    _refuse_large(here, revs)
     known, wanted = exchange.manifest_of_push(here, updates, git_remote)
     wanted = {oid: e for oid, e in wanted.items() if not e.urls}
     if not wanted:
@@ -125,6 +182,10 @@ def pre_push(here: Repo, updates: list[history.Update], arguments: Sequence[str]
             _store(here, place, wanted, url, out)
         except EmptyRepository:
             _first_push(here, place, wanted, updates, git_remote or url, out)
+    # The store gives up its copies when the remote-tracking ref names them: when this push is over.
+    pusher = os.environ.get("GIT_MODELS_PARENT", "")
+    if pusher.isdecimal() and any(objects.has(here.models, oid) for oid in wanted):
+        behind.start(here, "release", pusher)
     return 0
 
 
@@ -164,6 +225,17 @@ def _first_push(
     except ModelsError as failed:
         raise messages.first_push_failed(failed) from failed
     raise messages.first_push(place.url)
+
+
+def _mirrored_away(git_remote: str) -> list[str]:
+    """The store's tags that a push with --mirror or --prune would delete, of which git tells no hook."""
+    arguments = committing.parent_arguments("push")
+    mirror = git.text("config", "--bool", f"remote.{git_remote}.mirror", ok=(0, 1)) == "true"
+    if not mirror and not {"--mirror", "--prune"} & set(arguments):
+        return []
+    theirs = [line.split("\t")[1] for line in git.text("ls-remote", git_remote, f"{STORE_TAG}*").splitlines()]
+    ours = git.text("for-each-ref", "--format=%(refname)", f"{STORE_TAG}*").splitlines()
+    return [ref for ref in theirs if ref not in ours]
 
 
 def _refuse_large(here: Repo, revs: Sequence[str]) -> None:

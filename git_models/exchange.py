@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cache
 from typing import NamedTuple
 
-from git_models import history, link, manifests, messages, objects, patterns, places, remotes, statcache, transfer
+from git_models import (
+    history,
+    link,
+    manifests,
+    messages,
+    objects,
+    patterns,
+    places,
+    remotes,
+    statcache,
+    transfer,
+    worktree,
+)
 from git_models.errors import ModelsError, Offline
 from git_models.manifest import Entry, Manifest
 from git_models.output import Output, duration, plural, size
@@ -85,13 +97,16 @@ def push(
     *,
     dry_run: bool = False,
     warn_idle: bool = False,
+    ask: bool = False,
 ) -> Pushed:
     """Bring to one place the objects (sha256 -> entry) that it lacks, each verified there.
 
     Bytes come from the store, or from the work tree where the store gave up its copy. An object
-    that is neither here nor there is a failure that names who recorded it.
+    that is neither here nor there is a failure that names who recorded it. What the place was seen
+    to hold is not asked for again, unless `ask`: somebody may have deleted it there since.
     """
-    known_there = objects.held(repo.models, place.url)
+    places.need_writable(place)
+    known_there = set() if ask else objects.held(repo.models, place.url)
     asked = [e for oid, e in wanted.items() if oid not in known_there]
     if not asked:
         return Pushed(place, (), len(wanted), ())
@@ -100,6 +115,7 @@ def push(
     there = [e.sha256 for e in asked if e.sha256 not in lacking]
     if not dry_run:
         objects.note_held(repo.models, place.url, there)
+        objects.forget_held(repo.models, place.url, lacking)
     send = [e for e in asked if e.sha256 in lacking]
     source = _sources(repo)
     failed = [Failure(e.path, messages.nowhere(e, history.recorded_by(e.sha256))) for e in send if not source(e.sha256)]
@@ -225,15 +241,24 @@ def fetch(
             wait=countdown(out),
             links=remotes.links(remotes.Options(top=repo.top, from_manifest=True, patience=patience)),
         )
-    for place, _ in usable[:1]:
-        # Which of several places served an object is not told; only a sole place can be credited.
-        if len(usable) == 1:
-            served = [i.sha256 for i in done.done if i.sha256 and not i.urls]
-            objects.note_held(repo.models, place.url, served)
+    for place, _ in usable:
+        objects.note_held(repo.models, place.url, [oid for oid, url in done.sources.items() if url == place.url])
     ok = {i.sha256 or i.md5 for i in done.done}
     failures = tuple(Failure(i.path, error) for i, error in done.failed)
     offline = bool(failures) and all(isinstance(f.error, Offline) for f in failures)
     return Fetched(tuple(e for e in unique if (e.sha256 or e.md5) in ok), failures, pinned, offline)
+
+
+def lacking(repo: Repo, place: Place, wanted: Mapping[str, Entry]) -> dict[str, Entry]:
+    """Those of the objects (sha256 -> entry) that a place does not hold; it is asked. Raises ModelsError."""
+    there = transfer.missing([item(e) for e in wanted.values()], places.connect(repo, place))
+    names = {i.sha256 for i in there}
+    return {oid: e for oid, e in wanted.items() if oid in names}
+
+
+def absent_objects(repo: Repo, entries: Iterable[Entry]) -> list[Entry]:
+    """Those whose bytes the store lacks."""
+    return [e for e in entries if not (e.sha256 and objects.has(repo.models, e.sha256))]
 
 
 def releasable(repo: Repo) -> Callable[[str], bool]:
@@ -246,6 +271,14 @@ def releasable(repo: Repo) -> Callable[[str], bool]:
         return frozenset(history.names_pushed(repo, objects.held_anywhere(repo.models)))
 
     return lambda oid: oid in pushed()
+
+
+def release(repo: Repo, known: Manifest) -> list[str]:
+    """Let the store give up what also lies in the work tree, once that is safe (promise 5); returns the objects."""
+    here = {e.sha256 for e in known.models.values() if e.sha256 and objects.has(repo.models, e.sha256)}
+    if not here & objects.held_anywhere(repo.models):
+        return []
+    return worktree.release(repo, known, releasable(repo), worktree.Sight(repo))
 
 
 def selected(repo: Repo, known: Manifest, include: Sequence[str] = (), exclude: Sequence[str] = ()) -> list[str]:
@@ -273,14 +306,27 @@ def matching(repo: Repo, known: Manifest, typed: Sequence[str]) -> list[str]:
 
 def unwanted(repo: Repo, known: Manifest) -> frozenset[str]:
     """The paths that this clone leaves out: `models.include` and `models.exclude`, and what a sparse checkout hides."""
-    if not repo.config.include and not repo.config.exclude:
-        return frozenset()
-    return frozenset(known.models) - set(selected(repo, known))
+    left = set(known.models)
+    if repo.config.include or repo.config.exclude:
+        left = set(selected(repo, known))
+    cone = _cone(repo)
+    return frozenset(p for p in known.models if p not in left or (cone and not patterns.matches(cone, p)))
+
+
+def _cone(repo: Repo) -> tuple[str, ...]:
+    """The patterns of a sparse checkout, in git's order; () where the work tree is whole."""
+    if repo.config.raw.get("core.sparsecheckout", ("",))[-1] not in ("true", "yes", "on", "1"):
+        return ()
+    try:
+        with open(os.path.join(repo.git_dir, "info", "sparse-checkout"), encoding="utf-8", errors="replace") as file:
+            return tuple(line for row in file if (line := row.strip()) and not line.startswith("#"))
+    except FileNotFoundError:
+        return ()
 
 
 def absent(repo: Repo, known: Manifest, names: Collection[str]) -> list[Entry]:
     """The entries of `names` whose bytes the store lacks."""
-    return [e for p, e in known.models.items() if p in names and not (e.sha256 and objects.has(repo.models, e.sha256))]
+    return absent_objects(repo, (e for p, e in known.models.items() if p in names))
 
 
 def manifest_of_push(

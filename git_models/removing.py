@@ -59,7 +59,7 @@ def remove(repo: Repo, known: Manifest, removals: Sequence[Removal]) -> None:
         name: None for name, target in known.active.items() if target.partition("@")[0] in names
     }
     manifests.record(repo, dict.fromkeys(names), active=active)
-    _settle(repo)
+    excludes.rebuild(repo)
 
 
 def _drop_empty_folders(repo: Repo, path: str) -> None:
@@ -83,8 +83,8 @@ def move(repo: Repo, known: Manifest, old: str, new: str) -> None:
         raise ModelsError(f"{new} is a model already", f"git models rm {new}")
     if os.path.lexists(repo.path(new)):
         raise ModelsError(f"there is a file at {new} already; it was not overwritten", f"git models list {old}")
-    if index.entries([new]):
-        raise ModelsError(f"git tracks {new} already", f"git rm --cached {new}")
+    for path in index.entries([old, new]):
+        raise ModelsError(f"git tracks {path} itself", f"git rm --cached {path}")
     manifest.move(manifests.data(repo), old, new)  # raises before the file has moved
     before = link.regular(repo.top, old)
     if before is None and os.path.lexists(repo.path(old)):
@@ -105,7 +105,7 @@ def move(repo: Repo, known: Manifest, old: str, new: str) -> None:
         sight.learn(new, record[0], record[1])  # a rename changes ctime
     sight.save(manifests.current(repo))
     _drop_empty_folders(repo, old)
-    _settle(repo)
+    excludes.rebuild(repo)
 
 
 def _rename(repo: Repo, old: str, new: str) -> None:
@@ -122,10 +122,3 @@ def _rename(repo: Repo, old: str, new: str) -> None:
 
 def _renamed(active: Mapping[str, str], old: str, new: str) -> dict[str, str | None]:
     return {name: new + target[len(old) :] for name, target in active.items() if target.partition("@")[0] == old}
-
-
-def _settle(repo: Repo) -> None:
-    """The disk already is as the new manifest says: a later sync must not sweep what was left on purpose."""
-    excludes.rebuild(repo)
-    due = os.path.exists(os.path.join(repo.state, "due"))
-    manifests.note_synced(repo, manifests.data(repo), due=due)

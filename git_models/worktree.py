@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
-from git_models import index, link, manifests, objects, statcache
+from git_models import index, link, lock, manifests, objects, statcache
 from git_models.errors import ModelsError
 from git_models.manifest import Entry, Manifest
 from git_models.repo import Repo
@@ -67,6 +67,13 @@ class Sight:
             self.cache[path] = statcache.record(found.sha256, found.md5, after, at)
             self._dirty = True
         return found.sha256, found.md5
+
+    def warm(self, path: str) -> None:
+        """Hash the file now if that is needed; what stands in the way is found again later."""
+        try:
+            self.digests(path)
+        except (ModelsError, OSError):
+            pass
 
     def learn(self, path: str, oid: str, md5: str) -> None:
         """These bytes were just put there by us."""
@@ -141,9 +148,26 @@ def sync(
     says whether the store may give its only copy to the work tree. `pinned` gives the sha256 for
     entries that name only an md5.
     """
+    sight = Sight(repo)
+    for path in manifests.current(repo).models if wanted is None else wanted:
+        if path not in skip:
+            sight.warm(path)  # the long work comes before the lock
+    with lock.hold(repo.models, "putting models in place"):
+        return _sync(repo, sight, wanted, skip, pinned or {}, force, releasable, advance)
+
+
+def _sync(
+    repo: Repo,
+    sight: Sight,
+    wanted: Sequence[str] | None,
+    skip: Collection[str],
+    pinned: Mapping[str, str],
+    force: bool,
+    releasable: Callable[[str], bool],
+    advance: Callable[[int], None],
+) -> Synced:
     raw = manifests.data(repo)
     new, old = manifests.parse(repo, raw), manifests.synced(repo)
-    sight = Sight(repo)
     names = [p for p in new.models if p not in skip] if wanted is None else list(wanted)
     gone = [p for p in old.models if p not in new.models] if wanted is None else []
     tracked = _tracked([*names, *gone])
@@ -153,7 +177,7 @@ def sync(
         entry = new.models[path]
         if path in tracked:
             continue
-        if not entry.sha256 and pinned and entry.md5 in pinned:
+        if not entry.sha256 and entry.md5 in pinned:
             entry = entry._replace(sha256=pinned[entry.md5])
         try:
             found = sight.digests(path)
@@ -161,6 +185,8 @@ def sync(
         except ModelsError as failed:
             refused.append((path, failed.what))
             continue
+        if found is None:
+            sight.forget(path)  # else the hooks would ask again and again for what cannot be had now
         if blocked:
             refused.append((path, "a link or a folder is in its place"))
         elif found and same(entry, found):
@@ -356,14 +382,15 @@ def _land(repo: Repo, sight: Sight, entry: Entry, parent: int, name: str, temp: 
 def release(repo: Repo, known: Manifest, releasable: Callable[[str], bool], sight: Sight) -> list[str]:
     """Drop store objects that also lie in the work tree, once a remote holds them and a pushed commit names them."""
     dropped = []
-    for path, entry in known.models.items():
-        if not entry.sha256 or not objects.has(repo.models, entry.sha256) or not releasable(entry.sha256):
-            continue
-        record = sight.cache.get(path)
-        st = link.regular(repo.top, path) if record else None
-        if record and st and record[0] == entry.sha256 and statcache.trusted(record, st):
-            os.unlink(objects.path(repo.models, entry.sha256))
-            dropped.append(entry.sha256)
+    with lock.hold(repo.models, "giving copies up"):
+        for path, entry in known.models.items():
+            if not entry.sha256 or not objects.has(repo.models, entry.sha256) or not releasable(entry.sha256):
+                continue
+            record = sight.cache.get(path)
+            st = link.regular(repo.top, path) if record else None
+            if record and st and record[0] == entry.sha256 and statcache.trusted(record, st):
+                os.unlink(objects.path(repo.models, entry.sha256))
+                dropped.append(entry.sha256)
     return dropped
 
 

@@ -16,6 +16,11 @@ while read -r _ local ref theirs; do
 done <<END
 $input
 END
+
+# git tells no hook what a mirror or a pruning push deletes.
+if called_with -e --mirror -e --prune || [ "$(git config --bool "remote.$remote.mirror")" = true ]; then
+	start "$remote" "$url"
+fi
 [ -n "$1" ] || exit 0
 case $remote in
 */* | *:*) ;;

@@ -67,6 +67,7 @@ def pull(args: argparse.Namespace, here: Repo, out: Output, *, place: bool) -> i
         assert first is not None
         final = more._replace(placed=(*first.placed, *more.placed), removed=first.removed + more.removed)
     if place:
+        exchange.release(here, known)
         excludes.rebuild(here)
         githooks.write_pathspecs(here, known)
     failures = got.failed if got else ()

@@ -31,7 +31,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
     targets = [places.by_name(here, known, args.remote)] if args.remote else places.for_push(here, known)
     reports, failed = [], False
     for place in targets:
-        done = exchange.push(here, place, entries, out, dry_run=args.dry_run)
+        done = exchange.push(here, place, entries, out, dry_run=args.dry_run, ask=True)
         total = sum(e.size for e in done.sent)
         if args.dry_run:
             out.result(f"would upload {plural(len(done.sent), 'object')} ({size(total)}) to {place.url}")
@@ -53,5 +53,6 @@ def run(args: argparse.Namespace, out: Output) -> int:
                 "failed": [{"path": f.path, "error": f.error.what} for f in done.failed],
             }
         )
+    exchange.release(here, known)
     out.document({"dry_run": args.dry_run, "remotes": reports})
     return int(failed)

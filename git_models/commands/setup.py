@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 
-from git_models import excludes, git, githooks, manifests, messages, places, remotes, repo, staging
+from git_models import driver, excludes, git, githooks, manifests, messages, places, remotes, repo, staging
 from git_models.errors import ModelsError
 from git_models.output import Output, plural
 from git_models.repo import Repo
@@ -32,6 +32,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
         known = manifests.current(here)
         manifests.record(here, track=[*known.track, *(g for g in args.track if g not in known.track)])
     written = prepare(here, out, hooks=not args.no_hooks, watch=args.watch)
+    _tell_readers(here, out)
     known = manifests.current(here)
     try:
         targets = places.for_push(here, known, "origin", _origin_url(here))
@@ -56,6 +57,7 @@ def prepare(here: Repo, out: Output, *, hooks: bool = True, watch: bool = False)
                 out.note(f"the {hook.event} hook that was there is kept and runs first")
         if written:
             out.note(f"{plural(len(written), 'hook')} installed in {os.path.relpath(githooks.folder(here), here.top)}")
+    driver.install(here)
     if watch:
         githooks.watch(here)
     if not here.config.raw.get("core.loosecompression"):
@@ -76,6 +78,14 @@ def _set_remote(here: Repo, url: str, out: Output) -> None:
     if known.remotes.get(name) != url:
         manifests.record(here, remotes={name: url})
         out.note(f"models.yaml tells readers of {url}; it is staged")
+
+
+def _tell_readers(here: Repo, out: Output) -> None:
+    """A manifest without `remotes:` gets the store of origin: a fork's clone could not know it."""
+    readers = places.for_readers(here, manifests.current(here))
+    if readers and manifests.data(here) and not manifests.unmerged(here):
+        manifests.record(here, remotes=readers)
+        out.note(f"models.yaml tells readers of {', '.join(readers.values())}; it is staged. Next: git commit")
 
 
 def _origin_url(here: Repo) -> str:
@@ -110,6 +120,7 @@ def _uninstall(here: Repo, out: Output) -> int:
     changed = githooks.uninstall(here)
     excludes.remove(here)
     githooks.unwatch(here)
+    driver.uninstall(here)
     out.result(f"{plural(len(changed), 'hook')} taken out; models, models.yaml and .git/models stay")
     out.document({"hooks": changed})
     return 0
