@@ -6,6 +6,7 @@ import errno
 import os
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from git_models import index, link, lock, manifests, objects, statcache
@@ -15,6 +16,9 @@ from git_models.repo import Repo
 from git_models.staging import save_stat, stat_file
 
 OK, MISSING, MODIFIED, TRACKED, UNPINNED = "ok", "missing", "modified", "tracked", "unpinned"
+
+
+TEMP = ".git-models"  # how temporary files in the work tree end; info/exclude names it
 
 
 class State(NamedTuple):
@@ -70,10 +74,8 @@ class Sight:
 
     def warm(self, path: str) -> None:
         """Hash the file now if that is needed; what stands in the way is found again later."""
-        try:
+        with suppress(ModelsError, OSError):
             self.digests(path)
-        except (ModelsError, OSError):
-            pass
 
     def learn(self, path: str, oid: str, md5: str) -> None:
         """These bytes were just put there by us."""
@@ -320,14 +322,13 @@ def _reason(failed: Exception) -> str:
 
 def _drop(parent: int, temp: str) -> None:
     if temp:
-        try:
+        with suppress(FileNotFoundError):
             os.unlink(temp, dir_fd=parent)
-        except FileNotFoundError:
-            pass
 
 
 def _copy(repo: Repo, entry: Entry, parent: int, name: str) -> str:
-    temp = f".{name[:200]}.{os.getpid()}.git-models"
+    temp = f".{name[:200]}{TEMP}"
+    _drop(parent, temp)  # left by a process that was killed: we hold the lock, so nobody is at work on it
     source = os.open(objects.path(repo.models, entry.sha256), os.O_RDONLY | os.O_CLOEXEC)
     try:
         target = os.open(temp, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666, dir_fd=parent)

@@ -58,7 +58,7 @@ def test_a_broken_or_absent_cache_knows_nothing(tmp_path: Path, content: bytes |
     cache = tmp_path / "stat"
     if content is not None:
         cache.write_bytes(content)
-    assert statcache.load(str(cache))["a.pt"][:6] == recorded(file)[:6]
+    assert statcache.load(str(cache)) == {}
     assert not statcache.changed(str(cache), str(tmp_path))
 
 
