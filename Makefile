@@ -39,11 +39,11 @@ real-checkpoints: venv ## read checkpoints that people published
 	scripts/real-checkpoints
 	$(PY) -m pytest tests/real_checkpoints
 
-demo: ## play the whole story on throw-away repositories, with a folder as the place
-	PYTHON='$(PYTHON)' scripts/demo
+demo: ## play the whole story on throw-away repositories, with a folder as the place (MODEL=FILE: your own)
+	@PYTHON='$(PYTHON)' scripts/demo $(if $(MODEL),--model '$(MODEL)')
 
 demo-github: ## the same against the stand-in for GitHub
-	PYTHON='$(PYTHON)' scripts/demo --github
+	@PYTHON='$(PYTHON)' scripts/demo --github $(if $(MODEL),--model '$(MODEL)')
 
 man: ## show the manual page of this checkout
 	man --warnings -l docs/man/git-models.1

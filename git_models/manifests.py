@@ -105,10 +105,10 @@ def record(
     index and the same command does it again. Raises ManifestError before anything is changed.
     """
 
-    def changed(raw: bytes) -> bytes:
+    def changed(raw: bytes, models: Mapping[str, Entry | None]) -> bytes:
         if moved:
             raw = manifest.move(raw, *moved)
-        return manifest.update(raw, models or {}, remotes=remotes or {}, track=track, active=active or {})
+        return manifest.update(raw, models, remotes=remotes or {}, track=track, active=active or {})
 
     with lock.hold(repo.models, "models.yaml"):
         mine = data(repo)
@@ -118,12 +118,16 @@ def record(
                 "models.yaml is in the middle of a merge",
                 fix="git models checkout --ours or --theirs, or edit it; then git add models.yaml",
             )
-        new_mine = changed(mine)
+        new_mine = changed(mine, models or {})
         staged: dict[str, str] = {}
         if stage:
             in_index = index.entries([manifest.NAME]).get(manifest.NAME)
             theirs = index.blob(in_index[1]) if in_index else b""
-            new_theirs = new_mine if theirs == mine else changed(theirs)
+            new_theirs = new_mine
+            if theirs != mine:
+                before, staged_before = parse(repo, mine).models, parse(repo, theirs).models
+                own = {p: _applied(before.get(p), e, staged_before.get(p)) for p, e in (models or {}).items()}
+                new_theirs = changed(theirs, own)
             staged = {manifest.NAME: index.write_blob(new_theirs)} if new_theirs != theirs else {}
         if new_mine != mine:
             write(repo, new_mine)
@@ -140,6 +144,15 @@ def is_synced(repo: Repo, raw: bytes) -> bool:
             return file.read() == raw
     except FileNotFoundError:
         return not raw.strip()
+
+
+def _applied(before: Entry | None, after: Entry | None, to: Entry | None) -> Entry | None:
+    """`to` with these bytes and with what else `after` changes in `before`: an unstaged edit stays unstaged."""
+    if after is None or to is None:
+        return after
+    bytes_too = ("md5", "sha256", "size", "asset", "parts", "urls")
+    fields = {f: v for f, v in after._asdict().items() if f in bytes_too or not before or v != getattr(before, f)}
+    return to._replace(**fields)
 
 
 def stage(repo: Repo, raw: bytes) -> None:

@@ -7,7 +7,20 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from git_models import excludes, index, link, lock, manifest, manifests, objects, paths, patterns, statcache, transfer
+from git_models import (
+    excludes,
+    index,
+    link,
+    lock,
+    manifest,
+    manifests,
+    objects,
+    paths,
+    patterns,
+    places,
+    statcache,
+    transfer,
+)
 from git_models.errors import ManifestError, ModelsError
 from git_models.hashing import Digests
 from git_models.manifest import Entry, Manifest
@@ -184,8 +197,10 @@ def register(
     """
     new: list[str] = []
     changed: list[str] = []
-    unchanged, moved = [], []
+    unchanged: list[str] = []
+    moved: list[tuple[str, str]] = []
     changes: dict[str, Entry | None] = {}
+    staged = manifests.at(repo, "")
     for item in kept:
         old = known.models.get(item.path)
         source = _moved_from(repo, known, item, changes) if old is None else None
@@ -196,12 +211,15 @@ def register(
             continue
         file = objects.path(repo.models, item.digests.sha256)
         entry = make_entry(repo, known, item.path, item.digests, file, fields)
-        if entry == old:
-            unchanged.append(item.path)
-        else:
-            (changed if old else new).append(item.path)
-            changes[item.path] = entry
-    manifests.record(repo, changes, remove=remove, stage=stage)
+        # A commit that was aborted may have moved the entry on disk and not in the index.
+        stale = _moved_from(repo, staged, item, changes)
+        if stale is not None and stale.path not in known.models:
+            changes[stale.path] = None
+        (unchanged if entry == old else changed if old else new).append(item.path)
+        changes[item.path] = entry  # an unchanged one, too: the index may not have it yet
+    # Once, when the manifest is made: a fork's clone could not know where its upstream keeps the bytes.
+    readers = {} if known.models or not changes else places.for_readers(repo, known)
+    manifests.record(repo, changes, remove=remove, remotes=readers, stage=stage)
     excludes.rebuild(repo)
     with lock.hold(repo.models, "the stat cache"):
         cache = statcache.load(stat_file(repo))

@@ -9,9 +9,10 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from queue import SimpleQueue
+from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
 from git_models.errors import ModelsError, Offline, Transient
@@ -50,6 +51,7 @@ class Outcome(NamedTuple):
     done: tuple[Item, ...]
     failed: tuple[tuple[Item, ModelsError], ...]
     moved: int  # bytes that went over the line
+    sources: Mapping[str, str] = MappingProxyType({})  # sha256 -> URL of the remote that sent the whole file
 
 
 class Stopped(BaseException):
@@ -133,6 +135,7 @@ class Crew:
             self.check()
             if (rest := self._not_before - self.pace.clock()) > 0:
                 self.pause(rest, "the service asked to wait")
+            began = self.pace.clock()
             try:
                 return do()
             except Transient as error:
@@ -143,9 +146,9 @@ class Crew:
                 delay = self._delay(error, failures)
                 now = self.pace.clock()
                 if isinstance(error, Offline):
-                    dark = now if dark is None else dark
-                    left = dark + self.patience - now
-                    if left <= delay:
+                    # From before the attempt: one that timed out has used up its share.
+                    dark = began if dark is None else dark
+                    if dark + self.patience - now <= delay:
                         raise
                 elif failures >= self.pace.tries or delay > limit:
                     raise

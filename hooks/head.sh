@@ -4,14 +4,24 @@
 python='@PYTHON@'
 package='@PACKAGE@'
 
-# The hook that was here before runs first, with the same arguments and the same input.
-before=$0.before-git-models
+# The hook that was here before runs first, with the same arguments and the same input. Some shell
+# hooks (Husky's) ask for their own name, so a shell is given it.
+before=${0%/*}/@NAME@.before-git-models
+earlier() {
+	IFS= read -r line <"$before"
+	case $line in
+	'#!'*/*sh | '#!'*/*sh\ -*) ${line#??} -c 'file=$1; shift; . "$file"' "${0%/*}/@NAME@" "$before" "$@" ;;
+	*) "$before" "$@" ;;
+	esac
+}
+# Where the pre-commit framework calls us, it must not be called from here again.
+[ -z "$PRE_COMMIT_RUNNING_LEGACY" ] || ! grep -q hook-impl "$before" 2>/dev/null || before=
 input=
 case @NAME@ in pre-push | post-rewrite) input=$(cat) ;; esac
 if [ -x "$before" ]; then
 	case @NAME@ in
-	pre-push | post-rewrite) printf '%s\n' "$input" | "$before" "$@" || exit ;;
-	*) "$before" "$@" || exit ;;
+	pre-push | post-rewrite) printf '%s\n' "$input" | earlier "$@" || exit ;;
+	*) earlier "$@" || exit ;;
 	esac
 fi
 
@@ -26,7 +36,7 @@ state=$dir/models
 # Start Python for this event and end with its answer. Only a pre-* hook may stop git.
 start() {
 	status=1
-	if [ -x "$python" ]; then
+	if [ -x "$python" ] && [ -e "$package/main.py" ]; then
 		export GIT_MODELS_PARENT="$PPID"
 		case @NAME@ in
 		pre-push | post-rewrite) printf '%s\n' "$input" | "$python" -I -m git_models hook @NAME@ "$@" ;;
@@ -34,7 +44,8 @@ start() {
 		esac
 		status=$?
 	else
-		echo "git models: $python is gone, so models were not looked at." >&2
+		echo "git models: it is no longer installed for $python," >&2
+		echo "so nobody looked at the models of this repository." >&2
 		echo "  next: pip install git-models && git models setup" >&2
 	fi
 	case @NAME@ in pre-*) exit $status ;; esac
@@ -43,10 +54,13 @@ start() {
 
 # Whether the git that runs this hook was called with one of these words.
 called_with() {
-	if [ -r "/proc/$PPID/cmdline" ]; then
-		tr '\0' '\n' <"/proc/$PPID/cmdline"
+	pid=$PPID
+	# The pre-commit framework stands in between.
+	[ -z "$PRE_COMMIT_RUNNING_LEGACY" ] || pid=$(ps -o ppid= -p "$PPID" | tr -d ' ')
+	if [ -r "/proc/$pid/cmdline" ]; then
+		tr '\0' '\n' <"/proc/$pid/cmdline"
 	else
-		ps -o args= -p "$PPID" | tr ' ' '\n'
+		ps -o args= -p "$pid" | tr ' ' '\n'
 	fi | grep -qxF "$@"
 }
 

@@ -50,6 +50,8 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "diagnosis",
         "driver",
         "events",
+        "placing",
+        "sight",
         "exchange",
         "excludes",
         "githooks",
@@ -68,8 +70,8 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "pygit2": ("index",),
     "requests": ("remotes",),
     "rich": ("output",),
-    # behind starts this program again, for what need not be waited for.
-    "subprocess": ("git", "behind"),
+    # behind starts this program again, for what need not be waited for; credentials asks `gh`.
+    "subprocess": ("git", "behind", "remotes.credentials"),
     "yaml": ("manifest",),
     # Unpickling runs code: nobody.
     "pickle": (),

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from git_models import manifests, objects, repo, worktree
+from git_models import manifests, objects, placing, repo, worktree
 from git_models.errors import ModelsError
 from git_models.repo import Repo
+from git_models.sight import Sight
 from tests.helpers.sandbox import Sandbox, weights
 from tests.helpers.team import MODEL, holds, retrain
 
@@ -117,7 +118,7 @@ def test_a_damaged_object_is_never_put_in_place(ready: Sandbox, here: Repo) -> N
 
 def test_a_file_that_turns_out_to_have_other_bytes_is_left(ready: Sandbox, here: Repo) -> None:
     with open(here.path(MODEL), "ab"), pytest.raises(ModelsError, match="is being written to"):
-        worktree.put_away(here, MODEL, "0" * 64)
+        placing.put_away(here, MODEL, "0" * 64)
     assert holds(ready, 2)
 
 
@@ -135,7 +136,7 @@ def test_paths_left_out_are_not_touched(ready: Sandbox, here: Repo) -> None:
 
 def test_the_store_gives_up_only_what_a_remote_holds_and_the_work_tree_has(ready: Sandbox, here: Repo) -> None:
     worktree.sync(here)
-    known, sight = manifests.current(here), worktree.Sight(here)
+    known, sight = manifests.current(here), Sight(here)
     oid = known.models[MODEL].sha256
     os.utime(here.path(MODEL), ns=(0, 10**18))
     sight.digests(MODEL)

@@ -25,6 +25,7 @@ COMMANDS = {
     "mv": ("mv", "rename a model"),
     "track": ("track", "treat files of this pattern as weights"),
     "untrack": ("untrack", "leave files of this pattern to git"),
+    "adopt": ("adopt", "take over what only a contributor's fork holds"),
     "remote": ("remote", "the places that keep the bytes"),
     "login": ("login", "a token for GitHub"),
     "verify": ("verify", "hash everything again"),
@@ -68,7 +69,7 @@ def parse(words: list[str]) -> argparse.Namespace:
     module = import_module(f"git_models.commands.{COMMANDS[name][0] if name in COMMANDS else name}")
     parser = argparse.ArgumentParser(prog=f"git models {words[0]}", description=module.__doc__, allow_abbrev=False)
     if COMMANDS.get(name, ("", name))[1]:
-        parser.add_argument("-q", "--quiet", action="store_true", help="only errors")
+        parser.add_argument("-q", "--quiet", action="store_true", help="results and problems only")
         parser.add_argument("-v", "--verbose", action="store_true", help="say more")
         parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
     module.configure(parser)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 
-from git_models import driver, excludes, git, githooks, manifests, places, remotes, repo, staging
+from git_models import driver, excludes, git, githooks, manifests, messages, places, remotes, repo, staging
 from git_models.errors import ModelsError
 from git_models.output import Output, plural
 from git_models.repo import Repo
@@ -32,13 +32,14 @@ def run(args: argparse.Namespace, out: Output) -> int:
         known = manifests.current(here)
         manifests.record(here, track=[*known.track, *(g for g in args.track if g not in known.track)])
     written = prepare(here, out, hooks=not args.no_hooks, watch=args.watch)
+    _tell_readers(here, out)
     known = manifests.current(here)
     try:
         targets = places.for_push(here, known, "origin", _origin_url(here))
         out.result(f"models go to {', '.join(p.url for p in targets)}")
     except ModelsError as failed:
         targets = []
-        out.warn(f"git models: {failed.what}\n  next: {failed.fix}")
+        out.warn(messages.told(failed))
     _report_weights(here, out)
     out.result("ready. Next: git add and git commit weight files as always")
     out.document({"hooks": written, "remotes": [p.url for p in targets]})
@@ -70,12 +71,21 @@ def prepare(here: Repo, out: Output, *, hooks: bool = True, watch: bool = False)
 def _set_remote(here: Repo, url: str, out: Output) -> None:
     url = remotes.normalise(url)
     known = manifests.current(here)
-    name = next((n for n, u in {**known.remotes, **here.config.urls}.items() if u == url), url.partition(":")[0])
+    scheme = url.partition(":")[0].partition("+")[0]  # "github+http" is no name
+    name = next((n for n, u in {**known.remotes, **here.config.urls}.items() if u == url), scheme)
     git.run("config", f"models.{name}.url", url, cwd=here.top)
     git.run("config", "models.remote", name, cwd=here.top)
     if known.remotes.get(name) != url:
         manifests.record(here, remotes={name: url})
         out.note(f"models.yaml tells readers of {url}; it is staged")
+
+
+def _tell_readers(here: Repo, out: Output) -> None:
+    """A manifest without `remotes:` gets the store of origin: a fork's clone could not know it."""
+    readers = places.for_readers(here, manifests.current(here))
+    if readers and manifests.data(here) and not manifests.unmerged(here):
+        manifests.record(here, remotes=readers)
+        out.note(f"models.yaml tells readers of {', '.join(readers.values())}; it is staged. Next: git commit")
 
 
 def _origin_url(here: Repo) -> str:

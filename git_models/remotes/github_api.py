@@ -60,9 +60,14 @@ class Api:
         self._options = options
         self._cache = options.cache
 
+    @property
+    def anonymous(self) -> bool:
+        """Whether no token is sent even if there is one."""
+        return self._options.from_manifest or self._options.anonymous
+
     def token(self) -> Token | None:
         """Looked up when it is first needed; never for a URL that only the manifest vouches for."""
-        if self._options.from_manifest:
+        if self.anonymous:
             return None
         return credentials.find("http" if self.place.plain else "https", self.place.host, self._options.top)
 
@@ -167,10 +172,10 @@ class Api:
             )
         if status == 403 and "not accessible" in low:
             return RemoteError(
-                f"the token from {token.source if token else '?'} may only read {repo} "
-                "(a pull request from a fork has such a token)",
-                fix="push the models to your fork (git models push --remote FORK), or take a token with "
-                f'"Contents: write": git models login {place.host}',
+                f"the token from {token.source if token else '?'} may only read {repo}\n"
+                "  (a pull request from a fork has such a token)",
+                fix=f'git models login {place.host}   # a token with "Contents: write"\n'
+                "git models push --remote github://YOU/FORK   # or store them at your fork",
             )
         if "empty" in low and status in (409, 422):
             return EmptyRepository(
@@ -183,8 +188,8 @@ class Api:
         errors = said.get("errors")
         errors = [e for e in errors if isinstance(e, dict)] if isinstance(errors, list) else []
         codes = tuple(str(e.get("code", "")) for e in errors)
-        low += "".join(f"; {e.get('field', '')} {e.get('message', '')}".lower() for e in errors)
-        return Refused(f"{place.host} refuses ({status}): {message}", "", status, low, codes)
+        full = "; ".join([message, *(str(e.get("message") or f"{e.get('field')}: {e.get('code')}") for e in errors)])
+        return Refused(f"{place.host} refuses ({status}): {full}", "", status, full.lower(), codes)
 
     def _limited(self, response: requests.Response, message: str) -> RateLimited | None:
         if response.status_code not in (403, 429):
@@ -211,9 +216,12 @@ class Api:
 
     def _unseen(self, token: Token | None, writing: bool, repo: str, message: str) -> ModelsError:
         place = self.place
-        if token is None:
-            what = f"{repo} on {place.host} is private or does not exist: there is no token to look with"
-            fix = f"set {credentials.variables(place.host)[0]}, or: git models login {place.host}"
+        if self.anonymous:
+            what = f"{repo} on {place.host} is private or does not exist:\n  no token is sent there unasked"
+            fix = f"git remote add upstream {place.web}.git   # if you may read it"
+        elif token is None:
+            what = f"{repo} on {place.host} is private or does not exist:\n  there is no token to look with"
+            fix = f"git models login {place.host}   # or set {credentials.variables(place.host)[0]}"
         elif writing:
             what = f"the token from {token.source} may not write to {repo} (or {repo} does not exist)"
             fix = f"git models login {place.host} with a token that may write, or git models remote add FORK …"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.fakes.github import GitHub
 from tests.helpers.sandbox import Sandbox
 
 MODEL = "weights/best.pt"
@@ -44,3 +46,13 @@ def snapshot(work: Sandbox) -> dict[str, str]:
         if f.is_file() and ".git" not in f.relative_to(work.root).parts
     }
     return files | {"index": work.git("ls-files", "-s").out, "config": work.read(".git/config").decode()}
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[GitHub]:
+    """A stand-in with the public repository owner/repo, a token that may write to it and one that may not."""
+    with GitHub(tmp_path / "hub") as server:
+        server.repository("owner/repo")
+        server.token("rw", can={"owner/repo": "write"}, login="ada")
+        server.token("ro", can={"owner/repo": "read"}, login="bob")
+        yield server

@@ -1,0 +1,143 @@
+"""A token for people who push by SSH: found where gh or git keep one, or made on a page, checked and kept by git."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from git_models import remotes, repo
+from git_models.errors import ModelsError, NotARepository, RemoteError, UsageError
+from git_models.output import Output
+from git_models.remotes import Options, credentials, github_api, github_urls
+from git_models.remotes.github_urls import Place
+
+
+class Rights(NamedTuple):
+    """Whose token it is and what it may do."""
+
+    login: str
+    write: bool | None  # None: there is no repository here to ask about
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("host", nargs="?", metavar="HOST", help="default: the host of origin, else github.com")
+
+
+def run(args: argparse.Namespace, out: Output) -> int:
+    place, in_repository, top = _place(args.host)
+    asked = f"{place.owner}/{place.repo}" if in_repository else place.host
+    protocol = "http" if place.plain else "https"
+    token = credentials.find(protocol, place.host, top)
+    if token:
+        try:
+            rights = _rights(place, in_repository, top, token.value)
+        except RemoteError as failed:
+            out.note(f"the token from {token.source} does not work: {failed.what}")
+        else:
+            if rights.write is not False:
+                return _done(place, asked, rights, token.source, out)
+            out.note(f"the token from {token.source} belongs to {rights.login} and may only read {asked}")
+        if token.source != "git credential":
+            raise ModelsError(
+                f"the token from {token.source} wins over any that is kept here, and it may not write to {asked}",
+                f"unset {token.source}" if "_" in token.source else f"gh auth login --hostname {place.host}",
+            )
+    value = _ask(place, out)
+    rights = _rights(place, in_repository, top, value)
+    if rights.write is False:
+        raise ModelsError(
+            f"this token belongs to {rights.login} and may only read {asked}; it was not kept",
+            f"open {_page(place)} and give it 'Contents: Read and write' for {asked}",
+        )
+    if token:
+        credentials.reject(place.host, token.value, top, protocol)
+    credentials.approve(place.host, rights.login, value, top, protocol)
+    credentials.find.cache_clear()
+    kept = credentials.find(protocol, place.host, top)
+    if not kept or kept.value != value:
+        raise ModelsError(
+            "the token is good, but git has no credential helper here that would keep it",
+            "git config --global credential.helper store   # or libsecret, osxkeychain, manager; then git models login",
+        )
+    return _done(place, asked, rights, "git credential", out)
+
+
+def _place(host: str | None) -> tuple[Place, bool, str | None]:
+    """The repository to ask about, or just a host; whether it is a repository; the work tree, if there is one."""
+    try:
+        here = repo.find()
+    except NotARepository:
+        here = None
+    names = sorted(here.config.git_remotes, key=lambda n: n != "origin") if here else []
+    stores = [*(here.config.urls.values() if here else ()), *_of_git_remotes(here, names)]
+    found = [github_urls.parse(u) for u in stores if u.startswith(("github:", "github+http:"))]
+    for place in found:
+        if host in (None, place.host):
+            return place, True, here.top if here else None
+    try:
+        return github_urls.parse(f"github://{host or 'github.com'}/any/any"), False, here.top if here else None
+    except UsageError:
+        raise UsageError(f"{host!r} is no host name", "git models login github.com") from None
+
+
+def _of_git_remotes(here: repo.Repo | None, names: list[str]) -> Iterator[str]:
+    for name in names:
+        if here and (url := remotes.from_git_remote(here.config.git_remotes[name][0])):
+            yield url
+
+
+def _rights(place: Place, in_repository: bool, top: str | None, token: str) -> Rights:
+    """Whom the token belongs to, and whether it may write to the repository. Raises RemoteError."""
+    options = Options(top=top)
+    login = github_api.whoami(place, options, token).login
+    if not in_repository:
+        return Rights(login, None)
+    with _in_use(place, token):
+        access = github_api.Api(place, options).access()
+    return Rights(login, access.push and not access.archived)
+
+
+@contextmanager
+def _in_use(place: Place, token: str) -> Iterator[None]:
+    """Make this the token that is found first."""
+    name = credentials.variables(place.host)[0]
+    before = os.environ.get(name)
+    os.environ[name] = token
+    credentials.find.cache_clear()
+    try:
+        yield
+    finally:
+        os.environ.pop(name)
+        if before is not None:
+            os.environ[name] = before
+        credentials.find.cache_clear()
+
+
+def _page(place: Place) -> str:
+    scheme = "http" if place.plain else "https"
+    return f"{scheme}://{place.host}/settings/personal-access-tokens/new?name=git-models&contents=write"
+
+
+def _ask(place: Place, out: Output) -> str:
+    out.warn(f"make a token at {_page(place)}\n  with 'Contents: Read and write' for the repositories that keep models")
+    if sys.stdin.isatty():
+        token = getpass.getpass("token (it is not shown): ").strip()
+    else:
+        token = sys.stdin.readline(4096).strip()
+    if not token:
+        raise ModelsError("no token was given", f"git models login {place.host}")
+    if not token.isascii() or not token.isprintable() or " " in token:
+        raise ModelsError("this is no token: it holds characters that no token has", f"git models login {place.host}")
+    return token
+
+
+def _done(place: Place, asked: str, rights: Rights, source: str, out: Output) -> int:
+    may = f"may write to {asked}" if rights.write else f"is known at {asked}"
+    out.result(f"logged in as {rights.login}: the token from {source} {may}")
+    out.document({"host": place.host, "login": rights.login, "source": source, "may_write": rights.write})
+    return 0
