@@ -121,7 +121,8 @@ def _render(paths: list[str]) -> str:
     if not paths:
         return ""
     lines = ["/" + _escape(p) for p in paths] if len(paths) <= _EXACT else sorted({_group(p) for p in paths})
-    return "\n".join([BEGIN, *lines, END, ""])
+    # The last one: what a killed process leaves beside a model must not be committed.
+    return "\n".join([BEGIN, *lines, ".*.git-models", END, ""])
 
 
 def _group(path: str) -> str:

@@ -161,11 +161,11 @@ def stage(repo: Repo, raw: bytes) -> None:
 
 
 def write(repo: Repo, raw: bytes) -> None:
-    """Replace the work tree's manifest in one step; its mode stays."""
+    """Replace the work tree's manifest in one step; its mode stays. The caller holds the lock."""
     target = repo.path(manifest.NAME)
-    temp = f"{target}.{os.getpid()}.tmp"
+    temp = repo.path(f".{manifest.NAME}.git-models")
     try:
-        with open(temp, "xb") as file:
+        with open(temp, "wb") as file:
             file.write(raw)
         try:
             os.chmod(temp, os.stat(target).st_mode & 0o777)
