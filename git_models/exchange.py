@@ -26,6 +26,7 @@ from git_models.manifest import Entry, Manifest
 from git_models.output import Output, duration, plural, size
 from git_models.places import Place
 from git_models.repo import Repo
+from git_models.sight import Sight
 from git_models.staging import stat_file
 from git_models.transfer import Item
 
@@ -52,6 +53,7 @@ class Pushed(NamedTuple):
     place: Place
     sent: tuple[Entry, ...]
     already: int
+    upstream: int  # objects that readers find where the manifest sends them, not here
     failed: tuple[Failure, ...]
 
 
@@ -103,26 +105,28 @@ def push(
 
     Bytes come from the store, or from the work tree where the store gave up its copy. An object
     that is neither here nor there is a failure that names who recorded it. What the place was seen
-    to hold is not asked for again, unless `ask`: somebody may have deleted it there since.
+    to hold is not asked for again, unless `ask`: somebody may have deleted it there since. A fork's
+    store gets only what the manifest's own places lack: readers of the fork look there, too.
     """
     places.need_writable(place)
     known_there = set() if ask else objects.held(repo.models, place.url)
     asked = [e for oid, e in wanted.items() if oid not in known_there]
     if not asked:
-        return Pushed(place, (), len(wanted), ())
+        return Pushed(place, (), len(wanted), 0, ())
     remote = places.connect(repo, place)
-    lacking = {i.sha256 for i in transfer.missing([item(e) for e in asked], remote)}
-    there = [e.sha256 for e in asked if e.sha256 not in lacking]
+    lacks = {i.sha256 for i in transfer.missing([item(e) for e in asked], remote)}
+    there = [e.sha256 for e in asked if e.sha256 not in lacks]
     if not dry_run:
         objects.note_held(repo.models, place.url, there)
-        objects.forget_held(repo.models, place.url, lacking)
-    send = [e for e in asked if e.sha256 in lacking]
+        objects.forget_held(repo.models, place.url, lacks)
+    found = _at_readers(repo, place, [e for e in asked if e.sha256 in lacks])
+    send = [e for e in asked if e.sha256 in lacks - found]
     source = _sources(repo)
     failed = [Failure(e.path, messages.nowhere(e, history.recorded_by(e.sha256))) for e in send if not source(e.sha256)]
     send = [e for e in send if source(e.sha256)]
-    already = len(wanted) - len(send) - len(failed)
+    already = len(wanted) - len(lacks)
     if dry_run or failed or not send:
-        return Pushed(place, tuple(send) if dry_run else (), already, tuple(failed))
+        return Pushed(place, tuple(send) if dry_run else (), already, len(found), tuple(failed))
     total = sum(e.size for e in send)
     seconds = estimate(repo, len(send), total)
     if warn_idle and seconds > 120:
@@ -144,7 +148,25 @@ def push(
     ok = {i.sha256 for i in done.done}
     objects.note_held(repo.models, place.url, ok)
     failed = [Failure(i.path, error) for i, error in done.failed]
-    return Pushed(place, tuple(e for e in send if e.sha256 in ok), already, tuple(failed))
+    return Pushed(place, tuple(e for e in send if e.sha256 in ok), already, len(found), tuple(failed))
+
+
+def _at_readers(repo: Repo, place: Place, entries: Sequence[Entry]) -> set[str]:
+    """The objects (sha256) that need not go to the store of a git remote: the manifest names a place that has them."""
+    found: set[str] = set()
+    readers = places.for_pull(repo, manifests.current(repo)) if place.source == "git remote" else []
+    for reader in readers:
+        if reader.source != "manifest" or not reader.approved or remotes.same_store(reader.url, [place.url]):
+            continue
+        found |= {e.sha256 for e in entries} & objects.held(repo.models, reader.url)
+        unknown = {e.sha256: e for e in entries if e.sha256 not in found}
+        try:
+            there = unknown.keys() - lacking(repo, reader, unknown).keys()
+        except ModelsError:
+            continue  # what it may hold is stored here as well, then
+        objects.note_held(repo.models, reader.url, there)
+        found |= there
+    return found
 
 
 def estimate(repo: Repo, count: int, total: int) -> float:
@@ -278,7 +300,7 @@ def release(repo: Repo, known: Manifest) -> list[str]:
     here = {e.sha256 for e in known.models.values() if e.sha256 and objects.has(repo.models, e.sha256)}
     if not here & objects.held_anywhere(repo.models):
         return []
-    return worktree.release(repo, known, releasable(repo), worktree.Sight(repo))
+    return worktree.release(repo, known, releasable(repo), Sight(repo))
 
 
 def selected(repo: Repo, known: Manifest, include: Sequence[str] = (), exclude: Sequence[str] = ()) -> list[str]:

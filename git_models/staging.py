@@ -189,8 +189,12 @@ def register(
     fields: Mapping[str, Any],
     *,
     remove: Mapping[str, str],
+    stage: bool = True,
 ) -> Added:
-    """Write entries for bytes that the store holds now, and take `remove` (path -> blob) out of the index."""
+    """Write entries for bytes that the store holds now, and take `remove` (path -> blob) out of the index.
+
+    Without `stage` the index stays as it is.
+    """
     new: list[str] = []
     changed: list[str] = []
     unchanged: list[str] = []
@@ -215,7 +219,7 @@ def register(
         changes[item.path] = entry  # an unchanged one, too: the index may not have it yet
     # Once, when the manifest is made: a fork's clone could not know where its upstream keeps the bytes.
     readers = {} if known.models or not changes else places.for_readers(repo, known)
-    manifests.record(repo, changes, remove=remove, remotes=readers)
+    manifests.record(repo, changes, remove=remove, remotes=readers, stage=stage)
     excludes.rebuild(repo)
     with lock.hold(repo.models, "the stat cache"):
         cache = statcache.load(stat_file(repo))

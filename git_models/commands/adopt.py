@@ -17,7 +17,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "fork",
         nargs="?",
         metavar="OWNER/REPO",
-        help="the fork (default: the one that this branch was checked out from)",
+        help="the fork (default: the one that this branch came from)",
     )
     parser.add_argument("-n", "--dry-run", action="store_true", help="only say what would be adopted")
 
@@ -28,13 +28,13 @@ def run(args: argparse.Namespace, out: Output) -> int:
     source = places.fork(here, known, args.fork) if args.fork else _fork_of_branch(here)
     entries = {e.sha256: e for e in history.versions(known) if e.sha256 and e.asset and not e.urls}
     failures: dict[str, ModelsError] = {}
-    adopted: list[Entry] = []
+    adopted: dict[str, Entry] = {}
     for target in places.ours(here, known):
         if target.url == source.url:
             raise ModelsError(f"{source.url} is where this repository's models are", "git models adopt OWNER/REPO")
         lacking = exchange.lacking(here, target, entries)
         if args.dry_run:
-            adopted += lacking.values()
+            adopted |= lacking
             continue
         absent = exchange.absent_objects(here, lacking.values())
         if absent:
@@ -43,17 +43,17 @@ def run(args: argparse.Namespace, out: Output) -> int:
         here_now = {oid: e for oid, e in lacking.items() if e.path not in failures}
         done = exchange.push(here, target, here_now, out, ask=True)
         failures |= {f.path: f.error for f in done.failed}
-        adopted += done.sent
+        adopted |= {e.sha256: e for e in done.sent}
     for path, error in failures.items():
         out.warn(f"git models: {path} was not adopted from {source.url}: {error.what}")
     for fix in dict.fromkeys(e.fix for e in failures.values() if e.fix):
         out.warn(f"  next: {fix}")
-    _say(list(dict.fromkeys(adopted)), source, args.dry_run, bool(failures), out)
+    _say(list(adopted.values()), source, args.dry_run, bool(failures), out)
     out.document(
         {
             "from": source.url,
             "dry_run": args.dry_run,
-            "adopted": list(dict.fromkeys(e.path for e in adopted)),
+            "adopted": [e.path for e in adopted.values()],
             "failed": [{"path": path, "error": error.what} for path, error in failures.items()],
         }
     )

@@ -41,6 +41,8 @@ def run(args: argparse.Namespace, out: Output) -> int:
             out.result(
                 f"{place.url} holds {'all ' if done.already != 1 else ''}{plural(done.already, 'object')} already"
             )
+        if done.upstream:
+            out.result(f"{plural(done.upstream, 'object stays', 'objects stay')} where models.yaml says")
         for failure in done.failed:
             out.warn(messages.told(failure.named()))
         failed = failed or bool(done.failed)

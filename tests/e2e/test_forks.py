@@ -93,7 +93,17 @@ def test_a_push_to_the_fork_uploads_to_the_forks_store(hub: GitHub, tmp_path: Pa
     (asset,) = hub.assets(FORK).values()
     assert asset.bytes() == fork.read("better.pt")
     assert len(hub.assets("owner/repo")) == 1
-    assert fork.models("push", env={"TOKEN": "theirs"}).out.startswith(hub.remote(FORK))
+    said = fork.models("push", env={"TOKEN": "theirs"}).lines
+    assert said == [f"{hub.remote(FORK)} holds 1 object already", "1 object stays where models.yaml says"]
+
+
+def test_a_contributor_need_not_have_upstreams_models_to_push(hub: GitHub, tmp_path: Path) -> None:
+    _, fork = forked(hub, tmp_path)
+    fork.models("setup")
+    fork.weight("better.pt", 60_000, seed=7)
+    fork.commit("A better model")
+    fork.git("push", env={"TOKEN": "theirs"})
+    assert [a.bytes() for a in hub.assets(FORK).values()] == [fork.read("better.pt")]
 
 
 def test_what_only_the_fork_holds_is_named_and_adopted(hub: GitHub, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ def begin(hub: GitHub, tmp_path: Path, name: str = "owner/repo") -> Sandbox:
     work.root.mkdir()
     work.git("init")
     work.git("config", "--global", "credential.helper", HELPER)
+    hub.repository("example/declares-the-host")
     work.git("config", "--global", "models.hub.url", hub.remote("example/declares-the-host"))
     work.git("remote", "add", "origin", f"{hub.url}/{name}.git")
     return work
