@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from git_models import exchange, excludes, manifest, manifests, messages, repo, worktree
+from git_models import exchange, excludes, lock, manifest, manifests, messages, repo, worktree
 from git_models.errors import UsageError
 from git_models.output import Output, plural
 
@@ -45,10 +45,11 @@ def run(args: argparse.Namespace, out: Output) -> int:
 
 
 def _resolve(here: repo.Repo, side: str, paths: list[str]) -> None:
-    raw = manifests.data(here)
     chosen: list[str | None] = [here.relative(p) for p in paths] if paths else [None]
-    for path in chosen:
-        raw = manifest.resolve(raw, side, path)
-    manifests.write(here, raw)
-    if b"<<<<<<<" not in raw:
-        manifests.stage(here, raw)
+    with lock.hold(here.models, "models.yaml"):
+        raw = manifests.data(here)
+        for path in chosen:
+            raw = manifest.resolve(raw, side, path)
+        manifests.write(here, raw)
+        if b"<<<<<<<" not in raw:
+            manifests.stage(here, raw)
