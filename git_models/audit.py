@@ -220,15 +220,14 @@ def on_remotes(repo: Repo, known: Manifest, entries: Sequence[Entry]) -> tuple[l
         nowhere = messages.no_place()
         found.append(Finding(nowhere.what, nowhere.fix))
     anywhere = set().union(*seen.values())
-    for entry in wanted:
-        if seen and entry.sha256 not in anywhere:
-            found.append(
-                Finding(
-                    f"{entry.path} ({entry.asset}) is not on {', '.join(seen)}",
-                    f"git models push {entry.path}",
-                    entry.path,
-                )
-            )
+    absent = [e for e in wanted if seen and e.sha256 not in anywhere]
+    fork, there = _on_fork(repo, absent)
+    for entry in absent:
+        if entry.sha256 in there:
+            what, fix = f"; only the fork {fork} has it", f"git models adopt {fork}"
+        else:
+            what, fix = "", f"git models push {entry.path}"
+        found.append(Finding(f"{entry.path} ({entry.asset}) is not on {', '.join(seen)}{what}", fix, entry.path))
     return found, seen
 
 
@@ -249,6 +248,18 @@ def links(entries: Sequence[Entry], options: remotes.Options) -> list[Finding]:
             if faults:
                 found.append(Finding(f"{entry.path}: {'; '.join(faults)}", f"git models pull {entry.path}", entry.path))
     return found
+
+
+def _on_fork(repo: Repo, entries: Sequence[Entry]) -> tuple[str, set[str]]:
+    """OWNER/REPO of the fork that the branch here came from, and which of these objects (sha256) it holds."""
+    place = places.contributor(repo) if entries else None
+    if place is None:
+        return "", set()
+    try:
+        lacking = {i.sha256 for i in transfer.missing([item(e) for e in entries], places.connect(repo, place))}
+    except ModelsError:
+        return "", set()
+    return "/".join(place.url.partition("?")[0].split("/")[-2:]), {e.sha256 for e in entries} - lacking
 
 
 def note_seen(repo: Repo, entries: Sequence[Entry], seen: Mapping[str, set[str]]) -> None:

@@ -225,7 +225,7 @@ def _changed(repo: Repo, known: Manifest, but: Sequence[str]) -> list[str]:
 
 def _mention_changed(repo: Repo, known: Manifest, out: Output) -> None:
     """One line for each model that changed and is not in this commit. Only a hash says that it did."""
-    from git_models.worktree import MODIFIED, Sight, states
+    from git_models.sight import MODIFIED, Sight, states
 
     suspects = _changed(repo, known, ())
     sight = Sight(repo)

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from git_models import audit, exchange, excludes, git, githooks, history, objects, places, worktree
+from git_models import audit, exchange, excludes, git, githooks, history, objects, places
 from git_models.errors import ModelsError, Offline
 from git_models.findings import Finding
 from git_models.manifest import Manifest
@@ -16,6 +16,7 @@ from git_models.output import plural, size
 from git_models.places import Place
 from git_models.remotes.base import Remote
 from git_models.repo import Repo
+from git_models.sight import MISSING, Sight, states
 
 OLDEST_GIT = (2, 25)  # rev-list --no-object-names and post-index-change are older, Ubuntu 20.04 has this one
 PATIENCE = 10.0  # seconds of a silent network
@@ -177,10 +178,10 @@ def space(case: Case) -> Iterator[Finding]:
 def models(case: Case) -> Iterator[Finding]:
     """What the manifest names and this clone or the remotes have not."""
     repo, known = case.repo, case.known
-    sight = worktree.Sight(repo)
-    states = worktree.states(repo, known, sight, exchange.selected(repo, known))
-    sight.save(known)
-    missing = [s.path for s in states if s.state == worktree.MISSING]
+    seen = Sight(repo)
+    found = states(repo, known, seen, exchange.selected(repo, known))
+    seen.save(known)
+    missing = [s.path for s in found if s.state == MISSING]
     if missing:
         yield Finding(f"{_some(missing)} not here", "git models pull", missing[0])
     entries = {e.sha256: e for e in history.versions(known) if e.sha256 and not e.urls}

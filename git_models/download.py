@@ -95,7 +95,7 @@ def download(
             failed += ((one, outcome) for one in alike[key(item)])
         else:
             done += alike[key(item)]
-    return Outcome(tuple(done), tuple(failed), batch.moved)
+    return Outcome(tuple(done), tuple(failed), batch.moved, batch.served)
 
 
 def _landed(item: Item, result: PartFile | ModelsError, land: Callable[[Item, str], None]) -> ModelsError | None:
@@ -142,6 +142,7 @@ class _Batch:
     advance: Advance
     alone: bool
     moved: int = 0
+    served: dict[str, str] = field(default_factory=dict)  # sha256 -> the remote that sent all of it
     _dark: dict[str, Offline] = field(default_factory=dict)  # remotes that do not answer
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -196,9 +197,11 @@ class _Batch:
             fresh = part.solid == 0
             try:
                 self._run(remote, segments, item, part, limit)
-                if not (fault := _differs(item, part)):
-                    return
-                raise messages.other_bytes(item.path, remote.name, *fault)
+                if fault := _differs(item, part):
+                    raise messages.other_bytes(item.path, remote.name, *fault)
+                if fresh and item.sha256:
+                    self.served[item.sha256] = remote.url
+                return
             except (StartOver, NotAModel) as error:
                 final = again == RESTARTS or (fresh and isinstance(error, NotAModel))
                 self.alone = False  # a server that cannot do ranges gets one plain request

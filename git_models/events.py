@@ -20,6 +20,7 @@ from git_models import (
     places,
     repo,
     salvage,
+    staging,
     worktree,
 )
 from git_models.errors import ModelsError, NotARepository
@@ -27,6 +28,7 @@ from git_models.manifest import Entry, Manifest
 from git_models.output import Output
 from git_models.remotes.base import EmptyRepository
 from git_models.repo import Repo
+from git_models.sight import MODIFIED, Sight, states
 
 LONGEST_PUSH = 6 * 3600.0  # seconds
 HOOK_PATIENCE = 3.0  # seconds of a dead network before a hook gives up
@@ -65,6 +67,8 @@ def handle(event: str, arguments: Sequence[str], stdin: TextIO, out: Output, *, 
         behind.wait_for(int(arguments[0]), LONGEST_PUSH)
         exchange.release(here, manifests.current(here))
         return 0
+    if event == "fsmonitor":
+        return _quietly(lambda: watch(here), out)
     if event == "post-index-change":
         return _quietly(lambda: sync(here, out, network=False), out)
     if event in ("post-checkout", "post-merge", "post-rewrite"):
@@ -104,6 +108,20 @@ def sync(here: Repo, out: Output, *, network: bool) -> None:
     exchange.release(here, known)
     excludes.rebuild(here)
     githooks.write_pathspecs(here, known)
+
+
+def watch(here: Repo) -> None:
+    """Record the models that changed in the work tree's manifest, and there alone: git may hold the index's lock.
+
+    The bytes go into the store first. A file that is being written to is left for the next time.
+    """
+    if not manifests.is_synced(here, manifests.data(here)) or manifests.unmerged(here) or repo.operation(here):
+        return
+    known, sight = manifests.current(here), Sight(here)
+    changed = [s.path for s in states(here, known, sight) if s.state == MODIFIED]
+    sight.save(known)
+    if changed:
+        staging.register(here, known, staging.keep_files(here, changed, lambda _: None), {}, remove={}, stage=False)
 
 
 def _renamed(here: Repo, known: Manifest) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -26,6 +26,7 @@ from git_models.manifest import Entry, Manifest
 from git_models.output import Output, duration, plural, size
 from git_models.places import Place
 from git_models.repo import Repo
+from git_models.sight import Sight
 from git_models.staging import stat_file
 from git_models.transfer import Item
 
@@ -52,6 +53,7 @@ class Pushed(NamedTuple):
     place: Place
     sent: tuple[Entry, ...]
     already: int
+    upstream: int  # objects that readers find where the manifest sends them, not here
     failed: tuple[Failure, ...]
 
 
@@ -97,28 +99,34 @@ def push(
     *,
     dry_run: bool = False,
     warn_idle: bool = False,
+    ask: bool = False,
 ) -> Pushed:
     """Bring to one place the objects (sha256 -> entry) that it lacks, each verified there.
 
     Bytes come from the store, or from the work tree where the store gave up its copy. An object
-    that is neither here nor there is a failure that names who recorded it.
+    that is neither here nor there is a failure that names who recorded it. What the place was seen
+    to hold is not asked for again, unless `ask`: somebody may have deleted it there since. A fork's
+    store gets only what the manifest's own places lack: readers of the fork look there, too.
     """
-    known_there = objects.held(repo.models, place.url)
+    places.need_writable(place)
+    known_there = set() if ask else objects.held(repo.models, place.url)
     asked = [e for oid, e in wanted.items() if oid not in known_there]
     if not asked:
-        return Pushed(place, (), len(wanted), ())
+        return Pushed(place, (), len(wanted), 0, ())
     remote = places.connect(repo, place)
-    lacking = {i.sha256 for i in transfer.missing([item(e) for e in asked], remote)}
-    there = [e.sha256 for e in asked if e.sha256 not in lacking]
+    lacks = {i.sha256 for i in transfer.missing([item(e) for e in asked], remote)}
+    there = [e.sha256 for e in asked if e.sha256 not in lacks]
     if not dry_run:
         objects.note_held(repo.models, place.url, there)
-    send = [e for e in asked if e.sha256 in lacking]
+        objects.forget_held(repo.models, place.url, lacks)
+    found = _at_readers(repo, place, [e for e in asked if e.sha256 in lacks])
+    send = [e for e in asked if e.sha256 in lacks - found]
     source = _sources(repo)
     failed = [Failure(e.path, messages.nowhere(e, history.recorded_by(e.sha256))) for e in send if not source(e.sha256)]
     send = [e for e in send if source(e.sha256)]
-    already = len(wanted) - len(send) - len(failed)
+    already = len(wanted) - len(lacks)
     if dry_run or failed or not send:
-        return Pushed(place, tuple(send) if dry_run else (), already, tuple(failed))
+        return Pushed(place, tuple(send) if dry_run else (), already, len(found), tuple(failed))
     total = sum(e.size for e in send)
     seconds = estimate(repo, len(send), total)
     if warn_idle and seconds > 120:
@@ -140,7 +148,25 @@ def push(
     ok = {i.sha256 for i in done.done}
     objects.note_held(repo.models, place.url, ok)
     failed = [Failure(i.path, error) for i, error in done.failed]
-    return Pushed(place, tuple(e for e in send if e.sha256 in ok), already, tuple(failed))
+    return Pushed(place, tuple(e for e in send if e.sha256 in ok), already, len(found), tuple(failed))
+
+
+def _at_readers(repo: Repo, place: Place, entries: Sequence[Entry]) -> set[str]:
+    """The objects (sha256) that need not go to the store of a git remote: the manifest names a place that has them."""
+    found: set[str] = set()
+    readers = places.for_pull(repo, manifests.current(repo)) if place.source == "git remote" else []
+    for reader in readers:
+        if reader.source != "manifest" or not reader.approved or remotes.same_store(reader.url, [place.url]):
+            continue
+        found |= {e.sha256 for e in entries} & objects.held(repo.models, reader.url)
+        unknown = {e.sha256: e for e in entries if e.sha256 not in found}
+        try:
+            there = unknown.keys() - lacking(repo, reader, unknown).keys()
+        except ModelsError:
+            continue  # what it may hold is stored here as well, then
+        objects.note_held(repo.models, reader.url, there)
+        found |= there
+    return found
 
 
 def estimate(repo: Repo, count: int, total: int) -> float:
@@ -237,15 +263,24 @@ def fetch(
             wait=countdown(out),
             links=remotes.links(remotes.Options(top=repo.top, from_manifest=True, patience=patience)),
         )
-    for place, _ in usable[:1]:
-        # Which of several places served an object is not told; only a sole place can be credited.
-        if len(usable) == 1:
-            served = [i.sha256 for i in done.done if i.sha256 and not i.urls]
-            objects.note_held(repo.models, place.url, served)
+    for place, _ in usable:
+        objects.note_held(repo.models, place.url, [oid for oid, url in done.sources.items() if url == place.url])
     ok = {i.sha256 or i.md5 for i in done.done}
     failures = tuple(Failure(i.path, error) for i, error in done.failed)
     offline = bool(failures) and all(isinstance(f.error, Offline) for f in failures)
     return Fetched(tuple(e for e in unique if (e.sha256 or e.md5) in ok), failures, pinned, offline)
+
+
+def lacking(repo: Repo, place: Place, wanted: Mapping[str, Entry]) -> dict[str, Entry]:
+    """Those of the objects (sha256 -> entry) that a place does not hold; it is asked. Raises ModelsError."""
+    there = transfer.missing([item(e) for e in wanted.values()], places.connect(repo, place))
+    names = {i.sha256 for i in there}
+    return {oid: e for oid, e in wanted.items() if oid in names}
+
+
+def absent_objects(repo: Repo, entries: Iterable[Entry]) -> list[Entry]:
+    """Those whose bytes the store lacks."""
+    return [e for e in entries if not (e.sha256 and objects.has(repo.models, e.sha256))]
 
 
 def releasable(repo: Repo) -> Callable[[str], bool]:
@@ -265,7 +300,7 @@ def release(repo: Repo, known: Manifest) -> list[str]:
     here = {e.sha256 for e in known.models.values() if e.sha256 and objects.has(repo.models, e.sha256)}
     if not here & objects.held_anywhere(repo.models):
         return []
-    return worktree.release(repo, known, releasable(repo), worktree.Sight(repo))
+    return worktree.release(repo, known, releasable(repo), Sight(repo))
 
 
 def selected(repo: Repo, known: Manifest, include: Sequence[str] = (), exclude: Sequence[str] = ()) -> list[str]:
@@ -313,7 +348,7 @@ def _cone(repo: Repo) -> tuple[str, ...]:
 
 def absent(repo: Repo, known: Manifest, names: Collection[str]) -> list[Entry]:
     """The entries of `names` whose bytes the store lacks."""
-    return [e for p, e in known.models.items() if p in names and not (e.sha256 and objects.has(repo.models, e.sha256))]
+    return absent_objects(repo, (e for p, e in known.models.items() if p in names))
 
 
 def manifest_of_push(

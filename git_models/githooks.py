@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import sys
 from importlib import resources
 from typing import NamedTuple
@@ -174,20 +175,21 @@ def watch(repo: Repo) -> None:
     """
     taken = repo.config.raw.get("core.fsmonitor", ())
     file = os.path.join(repo.models, "fsmonitor")
-    if taken and taken[-1] not in (file, "false"):
+    command = shlex.quote(file)
+    if taken and taken[-1] not in (command, "false"):
         raise ModelsError(f"core.fsmonitor is in use here ({taken[-1]}), so --watch is not possible")
     os.makedirs(repo.models, exist_ok=True)
     with open(file, "w", encoding="utf-8", errors="surrogateescape") as stream:
         stream.write(text("fsmonitor"))
     os.chmod(file, 0o777 & ~_umask())
-    git.run("config", "core.fsmonitor", file, cwd=repo.top)
+    git.run("config", "core.fsmonitor", command, cwd=repo.top)
     git.run("config", "core.fsmonitorHookVersion", "2", cwd=repo.top)
 
 
 def unwatch(repo: Repo) -> None:
     """Undo `watch`."""
     file = os.path.join(repo.models, "fsmonitor")
-    if repo.config.raw.get("core.fsmonitor", ("",))[-1] == file:
+    if repo.config.raw.get("core.fsmonitor", ("",))[-1] == shlex.quote(file):
         git.run("config", "--unset", "core.fsmonitor", cwd=repo.top)
         git.run("config", "--unset", "core.fsmonitorHookVersion", cwd=repo.top, ok=(0, 5))
         os.unlink(file)

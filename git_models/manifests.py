@@ -96,6 +96,7 @@ def record(
     track: Sequence[str] | None = None,
     active: Mapping[str, str | None] | None = None,
     moved: tuple[str, str] | None = None,
+    stage: bool = True,
 ) -> None:
     """Change entries in the work tree's manifest and in the index's, each from what it was.
 
@@ -117,16 +118,19 @@ def record(
                 "models.yaml is in the middle of a merge",
                 fix="git models checkout --ours or --theirs, or edit it; then git add models.yaml",
             )
-        in_index = index.entries([manifest.NAME]).get(manifest.NAME)
-        theirs = index.blob(in_index[1]) if in_index else b""
-        new_mine = new_theirs = changed(mine, models or {})
-        if theirs != mine:
-            before, staged_before = parse(repo, mine).models, parse(repo, theirs).models
-            own = {p: _applied(before.get(p), e, staged_before.get(p)) for p, e in (models or {}).items()}
-            new_theirs = changed(theirs, own)
+        new_mine = changed(mine, models or {})
+        staged: dict[str, str] = {}
+        if stage:
+            in_index = index.entries([manifest.NAME]).get(manifest.NAME)
+            theirs = index.blob(in_index[1]) if in_index else b""
+            new_theirs = new_mine
+            if theirs != mine:
+                before, staged_before = parse(repo, mine).models, parse(repo, theirs).models
+                own = {p: _applied(before.get(p), e, staged_before.get(p)) for p, e in (models or {}).items()}
+                new_theirs = changed(theirs, own)
+            staged = {manifest.NAME: index.write_blob(new_theirs)} if new_theirs != theirs else {}
         if new_mine != mine:
             write(repo, new_mine)
-        staged = {manifest.NAME: index.write_blob(new_theirs)} if new_theirs != theirs else {}
         index.edit(remove=remove, add=staged)
         if agreed:
             # What is recorded is on disk: the hooks need not sync for it. A sync that was due before stays due.

@@ -6,10 +6,11 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from git_models import excludes, index, link, manifest, manifests, objects, paths, statcache, worktree
+from git_models import excludes, index, link, manifest, manifests, objects, paths, placing, statcache
 from git_models.errors import ModelsError
 from git_models.manifest import Manifest
 from git_models.repo import Repo
+from git_models.sight import OK, TRACKED, Sight, states
 
 
 class Removal(NamedTuple):
@@ -25,12 +26,12 @@ def plan(repo: Repo, known: Manifest, names: Sequence[str], *, cached: bool, for
 
     With `cached` the files stay; so does a file that git itself tracks.
     """
-    sight = worktree.Sight(repo)
+    sight = Sight(repo)
     held = objects.held_anywhere(repo.models)
     found = []
-    for state in worktree.states(repo, known, sight, names):
-        stays = cached or state.state == worktree.TRACKED
-        recorded = state.state == worktree.OK or objects.has(repo.models, state.oid) or state.oid in held
+    for state in states(repo, known, sight, names):
+        stays = cached or state.state == TRACKED
+        recorded = state.state == OK or objects.has(repo.models, state.oid) or state.oid in held
         found.append(Removal(state.path, "" if stays else state.oid, recorded))
     sight.save(known)
     changed = [r.path for r in found if r.oid and not r.recorded]
@@ -53,7 +54,7 @@ def remove(repo: Repo, known: Manifest, removals: Sequence[Removal]) -> None:
     manifest.update(manifests.data(repo), dict.fromkeys(names))  # raises before a file has gone
     for removal in removals:
         if removal.oid:
-            worktree.put_away(repo, removal.path, removal.oid)
+            placing.put_away(repo, removal.path, removal.oid)
             _drop_empty_folders(repo, removal.path)
     active: dict[str, str | None] = {
         name: None for name, target in known.active.items() if target.partition("@")[0] in names
@@ -89,7 +90,7 @@ def move(repo: Repo, known: Manifest, old: str, new: str) -> None:
     before = link.regular(repo.top, old)
     if before is None and os.path.lexists(repo.path(old)):
         raise ModelsError(f"{old} is a link or a folder, not the model's file", f"ls -l {old}")
-    sight = worktree.Sight(repo)
+    sight = Sight(repo)
     record = sight.cache.get(old)
     trusted = record is not None and before is not None and statcache.trusted(record, before)
     if before is not None:

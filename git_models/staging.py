@@ -7,7 +7,20 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from git_models import excludes, index, link, lock, manifest, manifests, objects, paths, patterns, statcache, transfer
+from git_models import (
+    excludes,
+    index,
+    link,
+    lock,
+    manifest,
+    manifests,
+    objects,
+    paths,
+    patterns,
+    places,
+    statcache,
+    transfer,
+)
 from git_models.errors import ManifestError, ModelsError
 from git_models.hashing import Digests
 from git_models.manifest import Entry, Manifest
@@ -179,8 +192,12 @@ def register(
     fields: Mapping[str, Any],
     *,
     remove: Mapping[str, str],
+    stage: bool = True,
 ) -> Added:
-    """Write entries for bytes that the store holds now, and take `remove` (path -> blob) out of the index."""
+    """Write entries for bytes that the store holds now, and take `remove` (path -> blob) out of the index.
+
+    Without `stage` the index stays as it is.
+    """
     new: list[str] = []
     changed: list[str] = []
     unchanged: list[str] = []
@@ -203,7 +220,9 @@ def register(
             changes[stale.path] = None
         (unchanged if entry == old else changed if old else new).append(item.path)
         changes[item.path] = entry  # an unchanged one, too: the index may not have it yet
-    manifests.record(repo, changes, remove=remove)
+    # Once, when the manifest is made: a fork's clone could not know where its upstream keeps the bytes.
+    readers = {} if known.models or not changes else places.for_readers(repo, known)
+    manifests.record(repo, changes, remove=remove, remotes=readers, stage=stage)
     excludes.rebuild(repo)
     with lock.hold(repo.models, "the stat cache"):
         cache = statcache.load(stat_file(repo))

@@ -9,9 +9,10 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from queue import SimpleQueue
+from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
 from git_models.errors import ModelsError, Offline, Transient
@@ -50,6 +51,7 @@ class Outcome(NamedTuple):
     done: tuple[Item, ...]
     failed: tuple[tuple[Item, ModelsError], ...]
     moved: int  # bytes that went over the line
+    sources: Mapping[str, str] = MappingProxyType({})  # sha256 -> URL of the remote that sent the whole file
 
 
 class Stopped(BaseException):

@@ -25,6 +25,9 @@ if [ -x "$before" ]; then
 	esac
 fi
 
+# To git's question which files changed: look at everything yourself (githooks(5), version 2).
+case @NAME@ in fsmonitor) printf 'git-models\000/\000' ;; esac
+
 # GIT_MODELS_RUNNING: git was called by git models itself, which knows what it is doing.
 [ -z "$GIT_MODELS_SKIP$GIT_MODELS_RUNNING" ] || exit 0
 dir=${GIT_DIR:-.git}

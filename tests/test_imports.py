@@ -50,6 +50,8 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "diagnosis",
         "driver",
         "events",
+        "placing",
+        "sight",
         "exchange",
         "excludes",
         "githooks",

@@ -25,6 +25,7 @@ COMMANDS = {
     "mv": ("mv", "rename a model"),
     "track": ("track", "treat files of this pattern as weights"),
     "untrack": ("untrack", "leave files of this pattern to git"),
+    "adopt": ("adopt", "take over what only a contributor's fork holds"),
     "remote": ("remote", "the places that keep the bytes"),
     "login": ("login", "a token for GitHub"),
     "verify": ("verify", "hash everything again"),

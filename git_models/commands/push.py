@@ -31,7 +31,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
     targets = [places.by_name(here, known, args.remote)] if args.remote else places.for_push(here, known)
     reports, failed = [], False
     for place in targets:
-        done = exchange.push(here, place, entries, out, dry_run=args.dry_run)
+        done = exchange.push(here, place, entries, out, dry_run=args.dry_run, ask=True)
         total = sum(e.size for e in done.sent)
         if args.dry_run:
             out.result(f"would upload {plural(len(done.sent), 'object')} ({size(total)}) to {place.url}")
@@ -41,6 +41,8 @@ def run(args: argparse.Namespace, out: Output) -> int:
             out.result(
                 f"{place.url} holds {'all ' if done.already != 1 else ''}{plural(done.already, 'object')} already"
             )
+        if done.upstream:
+            out.result(f"{plural(done.upstream, 'object stays', 'objects stay')} where models.yaml says")
         for failure in done.failed:
             out.warn(messages.told(failure.named()))
         failed = failed or bool(done.failed)

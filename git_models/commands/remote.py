@@ -70,6 +70,7 @@ def _list(here: Repo, known: Manifest, out: Output) -> int:
     width = max((len(p.name) for p in found), default=0)
     for place in found:
         words = [place.source, *([] if place.approved else ["not approved"])]
+        words += ["read without a token"] if place.anonymous else []
         mark = "*" if place.url in targets else " "
         out.result(f"{mark} {place.name:<{width}}  {place.url}  ({', '.join(words)})")
     if not found:
@@ -128,10 +129,7 @@ def _remove(here: Repo, known: Manifest, args: argparse.Namespace, out: Output) 
 
 def _default(here: Repo, known: Manifest, name: str, out: Output) -> int:
     place = places.by_name(here, known, name)
-    if not place.approved:
-        raise ModelsError(
-            f"models never go to a place that you have not approved: {place.url}", f"git models remote trust {name}"
-        )
+    places.need_writable(place)
     # Only a name of the configuration is looked up there; other places go by their URL.
     value = name if name in here.config.urls else place.url
     git.run("config", "--replace-all", "models.remote", value, cwd=here.top)
@@ -159,6 +157,7 @@ def _unknown(name: str, names: list[str]) -> ModelsError:
 
 def _test(here: Repo, known: Manifest, args: argparse.Namespace, out: Output) -> int:
     place = places.by_name(here, known, args.name) if args.name else places.for_push(here, known)[0]
+    places.need_writable(place)
     remote = places.connect(here, place)
     steps = []
     with tempfile.TemporaryDirectory(prefix="git-models-") as folder:

@@ -32,6 +32,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
         known = manifests.current(here)
         manifests.record(here, track=[*known.track, *(g for g in args.track if g not in known.track)])
     written = prepare(here, out, hooks=not args.no_hooks, watch=args.watch)
+    _tell_readers(here, out)
     known = manifests.current(here)
     try:
         targets = places.for_push(here, known, "origin", _origin_url(here))
@@ -77,6 +78,14 @@ def _set_remote(here: Repo, url: str, out: Output) -> None:
     if known.remotes.get(name) != url:
         manifests.record(here, remotes={name: url})
         out.note(f"models.yaml tells readers of {url}; it is staged")
+
+
+def _tell_readers(here: Repo, out: Output) -> None:
+    """A manifest without `remotes:` gets the store of origin: a fork's clone could not know it."""
+    readers = places.for_readers(here, manifests.current(here))
+    if readers and manifests.data(here) and not manifests.unmerged(here):
+        manifests.record(here, remotes=readers)
+        out.note(f"models.yaml tells readers of {', '.join(readers.values())}; it is staged. Next: git commit")
 
 
 def _origin_url(here: Repo) -> str:

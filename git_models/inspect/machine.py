@@ -106,14 +106,15 @@ def walk(stream: Stream, judge: Judge, budget: Budget) -> Walked:
     following = True
     unusual: set[str] = set()
     try:
-        for name, argument, position in operations(stream):
+        for name, argument, at in operations(stream):
             budget.operations -= 1
+            position = at - start
             machine.name, machine.argument, machine.position = name, argument, position
             if type(argument) is str or type(argument) is bytes:
                 budget.memory -= sys.getsizeof(argument) + 8
             else:
                 budget.memory -= _COST.get(name, _CHEAP)
-            if budget.operations < 0 or budget.memory < 0 or position - start > MOST_BYTES:
+            if budget.operations < 0 or budget.memory < 0 or position > MOST_BYTES:
                 judge.odd("unknown", "a pickle that is larger than any model needs; given up", position)
                 return Walked(None, False)
             if name not in WEIGHTS_ONLY and name not in unusual:
@@ -129,7 +130,7 @@ def walk(stream: Stream, judge: Judge, budget: Budget) -> Walked:
                 judge.odd("unknown", f"{name} finds no operand: a broken pickle", position)
                 following = False
     except Broken as error:
-        judge.odd("unknown", f"a broken pickle: {error}", stream.position)
+        judge.odd("unknown", f"a broken pickle: {error}", stream.position - start)
         return Walked(None, False)
     return Walked(machine.stack[-1] if following and machine.stack else None, following)
 

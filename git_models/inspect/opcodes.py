@@ -81,7 +81,7 @@ def operations(stream: Stream) -> Iterator[Operation]:
             if known is None:
                 stream.move(at)
                 code = stream.take(1)[0]
-                raise Broken(f"byte {base + at} is no pickle instruction (0x{code:02x})")
+                raise Broken(f"0x{code:02x} is no pickle instruction")
             name, width = known
             if width == 0:
                 at += 1

@@ -8,7 +8,18 @@ from importlib import import_module
 from git_models.errors import UsageError
 from git_models.remotes.base import Options, Remote, Source
 
-__all__ = ["SCHEMES", "Options", "Remote", "Source", "from_git_remote", "links", "normalise", "open", "same_store"]
+__all__ = [
+    "SCHEMES",
+    "Options",
+    "Remote",
+    "Source",
+    "from_git_remote",
+    "github_host",
+    "links",
+    "normalise",
+    "open",
+    "same_store",
+]
 
 SCHEMES = {
     "file": "git_models.remotes.file",
@@ -58,6 +69,16 @@ def same_store(url: str, others: Collection[str]) -> bool:
         return github_urls.parse(url).repository in {github_urls.parse(other).repository for other in others}
     except UsageError:
         return False
+
+
+def github_host(url: str) -> str:
+    """The host whose repositories a store's URL speaks of, "" if it is no release store."""
+    from git_models.remotes import github_urls
+
+    try:
+        return github_urls.parse(url).host
+    except UsageError:
+        return ""
 
 
 def _module(url: str):  # type: ignore[no-untyped-def]

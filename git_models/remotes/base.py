@@ -40,6 +40,7 @@ class Options:
     top: str | None = None  # folder in which git's configuration is asked (proxy, CA, credentials)
     cache: str | None = None  # folder for listings, asked for again only if they changed
     from_manifest: bool = False  # the URL may be an attacker's: no credentials, public addresses only
+    anonymous: bool = False  # no credentials, at a host that the user knows
     patience: float = 30.0  # seconds to wait for a connection
 
 

@@ -60,9 +60,14 @@ class Api:
         self._options = options
         self._cache = options.cache
 
+    @property
+    def anonymous(self) -> bool:
+        """Whether no token is sent even if there is one."""
+        return self._options.from_manifest or self._options.anonymous
+
     def token(self) -> Token | None:
         """Looked up when it is first needed; never for a URL that only the manifest vouches for."""
-        if self._options.from_manifest:
+        if self.anonymous:
             return None
         return credentials.find("http" if self.place.plain else "https", self.place.host, self._options.top)
 
@@ -211,7 +216,10 @@ class Api:
 
     def _unseen(self, token: Token | None, writing: bool, repo: str, message: str) -> ModelsError:
         place = self.place
-        if token is None:
+        if self.anonymous:
+            what = f"{repo} on {place.host} is private or does not exist:\n  no token is sent there unasked"
+            fix = f"git remote add upstream {place.web}.git   # if you may read it"
+        elif token is None:
             what = f"{repo} on {place.host} is private or does not exist:\n  there is no token to look with"
             fix = f"git models login {place.host}   # or set {credentials.variables(place.host)[0]}"
         elif writing:

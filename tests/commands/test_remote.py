@@ -106,11 +106,18 @@ def test_list_says_where_a_place_is_known_from_and_where_models_go(repo: Sandbox
     repo.models("remote", "add", "disk", place.as_uri())
     assert repo.models("remote").lines == [
         f"* disk    {place.as_uri()}  (config)",
-        "  mirror  github://stranger/repo  (manifest, not approved)",
+        "  mirror  github://stranger/repo  (manifest, read without a token)",
         "  origin  github://owner/repo  (git remote)",
     ]
     first = answer(repo, "remote", "list")["remotes"][0]
-    assert first == {"name": "disk", "url": place.as_uri(), "source": "config", "approved": True, "default": True}
+    assert first == {
+        "name": "disk",
+        "url": place.as_uri(),
+        "source": "config",
+        "approved": True,
+        "anonymous": False,
+        "default": True,
+    }
 
 
 def test_default_takes_a_name_of_any_source(repo: Sandbox, place: Path) -> None:
@@ -136,9 +143,9 @@ def test_trust_holds_for_the_url_it_was_given_for(repo: Sandbox) -> None:
     repo.git("remote", "set-url", "origin", "git@github.com:owner/repo.git")
     repo.write("models.yaml", "version: 1\nremotes:\n  mirror: {url: 'github://stranger/repo'}\n")
     repo.models("remote", "trust", "mirror")
-    assert answer(repo, "remote")["remotes"][0]["approved"] is True
+    assert answer(repo, "remote")["remotes"][0]["anonymous"] is False
     repo.write("models.yaml", "version: 1\nremotes:\n  mirror: {url: 'github://thief/repo'}\n")
-    assert answer(repo, "remote")["remotes"][0]["approved"] is False
+    assert answer(repo, "remote")["remotes"][0]["anonymous"] is True
     repo.models("remote", "trust", "other", code=1)
 
 

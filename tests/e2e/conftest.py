@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.fakes.github import GitHub
 from tests.helpers.sandbox import Sandbox
 
 pytest.register_assert_rewrite("tests.helpers.commits")
@@ -19,3 +21,12 @@ def work(repo: Sandbox, place: Path) -> Sandbox:
     repo.commit("Prepare")
     repo.git("push")
     return repo
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[GitHub]:
+    """A GitHub where the token "rw", which git's credential helper knows, may write."""
+    monkeypatch.setenv("TOKEN", "rw")
+    with GitHub(tmp_path / "hub") as server:
+        server.token("rw", can={"owner/repo": "write", "owner/private": "write"})
+        yield server

@@ -375,6 +375,18 @@ def test_unstaged_edits_of_the_manifest_stay_unstaged(work: Sandbox) -> None:
     assert [x for x in diff if x[:1] in "+-" and x[:3] not in ("+++", "---")] == ["+# a note of mine"]
 
 
+def test_an_unstaged_edit_of_an_entry_stays_unstaged_when_its_model_gets_a_new_version(second: Sandbox) -> None:
+    text = second.read("models.yaml").decode()
+    second.write("models.yaml", text.replace("    size:", '    description: "mine"\n    size:'))
+    second.git("add", "-f", PATH)
+    second.git("commit", "-m", "Version 2")
+    mine, committed = second.entries()[PATH], second.entries("HEAD")[PATH]
+    assert committed["sha256"] == second.sha256(PATH)
+    assert "description" not in committed
+    assert mine == {**committed, "description": "mine"}
+    assert second.status() == [" M models.yaml"]
+
+
 def test_staged_edits_of_the_manifest_are_committed_with_the_new_entry(work: Sandbox) -> None:
     work.write("models.yaml", work.read("models.yaml").decode() + "# for everyone\n")
     work.write(PATH, ONE)

@@ -256,6 +256,22 @@ def test_run_all_files_changes_nothing_where_nothing_is_staged(framed: Sandbox) 
     recorded(framed, {PATH: ONE})
 
 
+def test_the_check_finds_a_weight_that_came_in_without_hooks_and_changes_nothing(framed: Sandbox) -> None:
+    recipe(framed, [*OURS, "git-models-check"], TYPES)
+    framed.write(PATH, ONE)
+    framed.commit("Train")
+    pre_commit(framed, "run", "git-models-check", "--all-files")
+    framed.write("sneaked.pt", TWO)
+    framed.git("add", "sneaked.pt")
+    framed.git("commit", "-m", "Bypassed", "--no-verify")
+    before = framed.git("status", "--porcelain").out
+    said = pre_commit(framed, "run", "git-models-check", "--all-files", code=1)
+    assert "sneaked.pt" in said
+    pre_commit(framed, "run", "git-models-check", "--from-ref", "HEAD^", "--to-ref", "HEAD", code=1)
+    pre_commit(framed, "run", "git-models-check", "--from-ref", "HEAD^^", "--to-ref", "HEAD^")
+    assert framed.git("status", "--porcelain").out == before
+
+
 @pytest.fixture
 def built(monkeypatch: pytest.MonkeyPatch) -> None:
     """pip builds our package for the framework from what is installed here, without an index."""

@@ -2,40 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from tests.fakes.github import GitHub
-from tests.helpers.sandbox import Sandbox
-
-HELPER = '!f() { echo username=x; echo "password=$TOKEN"; }; f'
-
-
-@pytest.fixture
-def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[GitHub]:
-    """A GitHub where the token of git's credential helper may write."""
-    monkeypatch.setenv("TOKEN", "rw")
-    with GitHub(tmp_path / "hub") as server:
-        server.token("rw", can={"owner/repo": "write", "owner/private": "write"})
-        yield server
-
-
-def begin(hub: GitHub, tmp_path: Path, name: str = "owner/repo") -> Sandbox:
-    """A clone of a repository on the stand-in, which is declared to be a GitHub."""
-    work = Sandbox(tmp_path / "work")
-    work.root.mkdir()
-    work.git("init")
-    work.git("config", "--global", "credential.helper", HELPER)
-    work.git("config", "--global", "models.hub.url", hub.remote("example/declares-the-host"))
-    work.git("remote", "add", "origin", f"{hub.url}/{name}.git")
-    return work
-
-
-def another(hub: GitHub, tmp_path: Path, name: str = "owner/repo") -> Sandbox:
-    Sandbox(tmp_path).git("clone", f"{hub.url}/{name}.git", "another")
-    return Sandbox(tmp_path / "another")
+from tests.helpers.forge import another, begin
 
 
 def test_a_committed_weight_goes_into_a_release_and_comes_back_in_a_clone(hub: GitHub, tmp_path: Path) -> None:

@@ -14,9 +14,9 @@ Cloner = Callable[..., Sandbox]
 
 
 @pytest.fixture
-def ready(repo: Sandbox, place: Path) -> Sandbox:
-    """Version 1 of MODEL, recorded and pushed."""
-    return begin(repo, place)
+def clone(tmp_path: Path) -> Cloner:
+    """A plain `git clone` of `origin`, whichever fixture has made it."""
+    return Sandbox(tmp_path / "origin.git").clone
 
 
 @pytest.fixture
@@ -440,10 +440,17 @@ def test_hooks_are_silent_while_the_manifest_is_unmerged(ready: Sandbox) -> None
 # The store gives its copy up
 
 
-def test_after_a_push_the_store_holds_no_second_copy(ready: Sandbox) -> None:
-    assert until(lambda: not list(objects(ready)))
-    assert holds(ready, 1)
-    ready.git("switch", "-c", "away", "HEAD^")
-    assert not ready.exists(MODEL)
-    ready.git("switch", "main")
-    assert holds(ready, 1)
+def test_after_a_push_the_store_holds_no_second_copy(repo: Sandbox, place: Path) -> None:
+    begin(repo, place)
+    assert until(lambda: not list(objects(repo)))
+    assert holds(repo, 1)
+    repo.git("switch", "-c", "away", "HEAD^")
+    assert not repo.exists(MODEL)
+    repo.git("switch", "main")
+    assert holds(repo, 1)
+
+
+def test_before_a_push_the_store_holds_the_recorded_bytes(ready: Sandbox) -> None:
+    retrain(ready, 2)
+    ready.models("push")
+    assert weights(4096, 2) in [f.read_bytes() for f in objects(ready)]

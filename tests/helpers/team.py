@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,10 +17,26 @@ DEADLINE = 20.0  # seconds that something behind the back of a command may take
 
 def begin(repo: Sandbox, place: Path, size: int = 4096) -> Sandbox:
     """Set up the repository, record version 1 of MODEL and push both."""
-    repo.models("setup", "--remote", place.as_uri())
+    repo.git("config", "--global", "models.remote", place.as_uri())
+    repo.models("setup")
     repo.weight(MODEL, size, seed=1)
     repo.commit("Version 1")
     repo.git("push")
+    return repo
+
+
+def copy(begun: Path, folder: Path) -> Sandbox:
+    """The same as `begin`, ten times as fast: a copy of what it once left in the folder `begun`."""
+    for part in begun.iterdir():
+        shutil.copytree(part, folder / part.name, symlinks=True)
+    repo = Sandbox(folder / "repo")
+    config = repo / ".git/config"
+    config.write_text(config.read_text().replace(begun.as_uri(), folder.as_uri()))
+    place = (folder / "place").as_uri()
+    (held,) = (repo / ".git/models/held").iterdir()
+    held.rename(held.with_name(hashlib.sha256(place.encode()).hexdigest()[:16]))
+    repo.git("config", "--global", "models.remote", place)
+    repo.git("update-index", "-q", "--refresh")
     return repo
 
 

@@ -19,7 +19,7 @@ from tests.inspect import assembler as asm
 from tests.inspect import payloads
 
 MOST_MEMORY = 200 << 20  # bytes
-MOST_SECONDS = 30  # on a busy machine; some 4 on a quiet one
+MOST_SECONDS = 20  # of the processor; some 3 where nothing else runs
 
 BOMBS: dict[str, Callable[[], bytes]] = {
     "packed instructions": lambda: asm.deflate_bomb(b"0", 16_000_000),
@@ -48,7 +48,7 @@ BOMBS: dict[str, Callable[[], bytes]] = {
     "deep JSON": lambda: (2_000_006).to_bytes(8, "little") + b'{"a":' + b"[" * 1_000_000 + b"]" * 1_000_000 + b"}",
     "gzip": lambda: asm.gzipped(b"\x80\x02" + b"0" * 60_000_000),
     "files in files": lambda: nested(40),
-    "ONNX fields": lambda: asm.field(1, 8) + asm.field(7, asm.field(5, asm.onnx_tensor("w")) * 150_000),
+    "ONNX fields": lambda: asm.field(1, 8) + asm.field(7, asm.field(5, asm.onnx_tensor("w")) * 60_000),
     "GGUF strings": lambda: asm.gguf().replace(
         b"\x08\x00\x00\x00\x02\x00\x00\x00\x00\x00\x00\x00", b"\x08\x00\x00\x00\xff\xff\xff\xff\xff\xff\xff\x7f"
     ),
@@ -65,25 +65,26 @@ def nested(depth: int) -> bytes:
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_bomb_does_not_go_off(name: str) -> None:
     data = BOMBS[name]()
-    began = time.perf_counter()
+    began = time.process_time()
     report = inspect.scan(io.BytesIO(data), len(data))
     assert report.verdict in ("weights-only", "unknown", "dangerous")
-    assert time.perf_counter() - began < MOST_SECONDS
+    assert time.process_time() - began < MOST_SECONDS
     description = inspect.describe(io.BytesIO(data), len(data))
-    assert time.perf_counter() - began < 2 * MOST_SECONDS
+    assert time.process_time() - began < 2 * MOST_SECONDS
     assert len(description.tensors) <= 200_000
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_no_bomb_fills_the_memory(tmp_path: Path) -> None:
     for number, make in enumerate(BOMBS.values()):
         (tmp_path / str(number)).write_bytes(make())
     program = """
-import pathlib, resource, sys
+import pathlib, re, sys
 from git_models import inspect
 for path in pathlib.Path(sys.argv[1]).iterdir():
     with path.open("rb") as file:
         inspect.scan(file, path.stat().st_size)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(re.search(r"VmHWM:\\s+(\\d+) kB", pathlib.Path("/proc/self/status").read_text())[1])
 """
     run = subprocess.run(
         [sys.executable, "-c", program, str(tmp_path)],
@@ -92,7 +93,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
         text=True,
         cwd=Path(__file__).parents[2],
     )
-    assert int(run.stdout) < MOST_MEMORY >> 10  # kilobytes, as Linux counts them
+    assert int(run.stdout) < MOST_MEMORY >> 10
 
 
 def answers(data: bytes) -> inspect.Report:

@@ -169,7 +169,7 @@ def test_a_report_reads_well_and_is_json() -> None:
     report = scan(asm.torch_zip(asm.pickled(asm.call("os", "system", "echo marker"))))
     lines = inspect.report_lines(report)
     assert lines[0].startswith("dangerous (torch zip): ")
-    assert "  dangerous: imports os.system [data.pkl byte 2]" in lines, lines
+    assert "  dangerous: imports os.system [data.pkl byte 2]" in lines
     assert json.loads(json.dumps(inspect.report_json(report)))["classes"] == ["os.system"]
 
 
@@ -221,9 +221,9 @@ def huge(form: str) -> Holey:
 @pytest.mark.parametrize("form", ["torch zip", "torch legacy", "safetensors"])
 def test_half_a_gigabyte_is_described_at_once_from_a_few_bytes(form: str) -> None:
     file = huge(form)
-    began = time.perf_counter()
+    began = time.process_time()
     description = inspect.describe(file, file.size)  # type: ignore[arg-type]
-    assert time.perf_counter() - began < 0.3
+    assert time.process_time() - began < 0.3
     assert file.count < 1_000_000
     assert (description.format, description.parameters) == (form, HUGE // 4)
     assert inspect.scan(file, file.size).verdict == "weights-only"  # type: ignore[arg-type]
