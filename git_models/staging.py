@@ -134,6 +134,9 @@ class Added(NamedTuple):
     size: int  # bytes that went into the store
 
 
+NOTHING = Added((), (), (), (), 0)
+
+
 def keep_files(repo: Repo, wanted: Sequence[str], advance: Advance) -> list[Kept]:
     """Bring files of the work tree into the store, all or none."""
     drafts, kept = [], []
@@ -272,13 +275,28 @@ def save_stat(repo: Repo, records: dict[str, statcache.Record]) -> None:
 
 
 def modified(repo: Repo, known: Manifest, cache: Mapping[str, statcache.Record]) -> list[str]:
-    """Recorded models whose file may have other bytes than the entry says (by stat alone)."""
+    """Recorded models whose file may have other bytes than the entry says (by stat alone).
+
+    While a sync is due, as in a rebase that stopped, those that only wait for it are not among them.
+    """
+    raw = manifests.data(repo)
+    waiting = {} if manifests.is_synced(repo, raw) else manifests.synced(repo).models
     found = []
     for path, entry in known.models.items():
         try:
             st = os.lstat(repo.path(path))
         except OSError:
             continue
-        if path not in cache or cache[path][0] != entry.sha256 or not statcache.trusted(cache[path], st):
+        if path in cache and cache[path][0] == entry.sha256 and statcache.trusted(cache[path], st):
+            continue
+        if path not in waiting or not _has_bytes(repo, path, waiting[path].sha256):
             found.append(path)
     return found
+
+
+def _has_bytes(repo: Repo, path: str, oid: str) -> bool:
+    file = link.open_file(repo.top, path)
+    try:
+        return link.hashed(file).sha256 == oid
+    finally:
+        os.close(file)

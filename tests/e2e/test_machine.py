@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from tests.helpers import world
-from tests.helpers.world import EVERYTHING, NAMES, PATHS, STRACE, World, version
+from tests.helpers.world import CALLS, EVERYTHING, NAMES, PATHS, STRACE, World, version
 
 SEQUENCES = int(os.environ.get("GIT_MODELS_SEQUENCES", "2"))  # for each seed; `make machine` asks for more
 SEEDS = 8
@@ -25,6 +25,7 @@ COMMITS = (
     ("commit", "-a", "-m", "Work"),
     ("commit", "--amend", "--no-edit"),
     ("commit", "--allow-empty", "-m", "Nothing"),
+    ("commit", "-a", "-m", ""),
 )
 RECORD: tuple[tuple[tuple[str, ...], ...], ...] = (  # what follows on training
     (),
@@ -169,6 +170,7 @@ class Machine(RuleBasedStateMachine):
     def bypass(self, who: str, path: str) -> None:
         path = self.there(who, path)
         self.world.run(who, "git", "add", "-f", path)
+        self.world.bypassed.add(path)
         self.world.run(who, "git", "commit", "--no-verify", "-m", "Bypassed")
 
     @rule(who=WHO, command=st.sampled_from(MODELS))
@@ -219,9 +221,9 @@ class Machine(RuleBasedStateMachine):
                 self.world.run(who, "git", self.world.operation(who), "--continue")
 
     @precondition(lambda self: STRACE)
-    @rule(who=WHO, step=st.integers(1, 12), command=st.sampled_from(KILLS))
-    def kill(self, who: str, step: int, command: str) -> None:
-        self.world.run(who, *command.split(), kill=step, commits=" commit " in command)
+    @rule(who=WHO, call=st.sampled_from(CALLS), number=st.integers(1, 4), command=st.sampled_from(KILLS))
+    def kill(self, who: str, call: str, number: int, command: str) -> None:
+        self.world.run(who, *command.split(), kill=(call, number), commits=" commit " in command)
 
     def teardown(self) -> None:
         try:
