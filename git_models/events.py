@@ -122,11 +122,18 @@ def pre_push(here: Repo, updates: list[history.Update], arguments: Sequence[str]
     wanted = {oid: e for oid, e in wanted.items() if not e.urls}
     if not wanted:
         return 0
+    failures = []
     for place in places.for_push(here, known, git_remote, url):
         try:
             _store(here, place, wanted, url, out)
         except EmptyRepository:
             _first_push(here, place, wanted, updates, git_remote or url, out)
+        except ModelsError as failed:
+            failures.append(failed)  # the other places get theirs all the same
+    for failed in failures[1:]:
+        out.warn(f"git models: {failed.what}")
+    if failures:
+        raise failures[0]
     return 0
 
 
