@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.ground_truth.conftest import Checked
 from tests.ground_truth.test_clients import gh
 from tests.helpers.forge import another, published
 
 
-def test_gh_downloads_what_git_models_pulls(hub: Checked, tmp_path: Path) -> None:
+def test_gh_downloads_what_git_models_pulls(hub: Checked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOKEN", "rw")
     hub.token("rw", can={"owner/repo": "write"})
     published(hub, tmp_path, "weights/best.pt", "weights/last.pt", size=2_000_000)
     other = another(hub, tmp_path)
