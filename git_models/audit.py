@@ -17,6 +17,7 @@ from git_models import (
     objects,
     patterns,
     places,
+    remotes,
     staging,
     transfer,
 )
@@ -64,10 +65,13 @@ def files(repo: Repo, known: Manifest, blobs: Sequence[Blob]) -> Audit:
     named = [b for b in regular if patterns.matches(globs, b.path)]
     filters = index.attributes("filter", [b.path for b in named])
     weights = {b for b in named if filters.get(b.path) != "lfs"}
+    heads = index.heads({b.oid: sizes.get(b.oid, 0) for b in weights}, staging.HEAD_BYTES)
     for blob in regular:
         count = sizes.get(blob.oid, 0)
         where = f" in commit {blob.commit}" if blob.commit else ""
-        reason = _reason(blob, count) if blob in weights else "no weight by its name"
+        reason = "no weight by its name"
+        if blob in weights:
+            reason = staging.not_a_weight(heads.get(blob.oid, b""), count)
         if not reason:
             found.append(_tracked_weight(blob, count, where))
         elif "pointer" in reason:
@@ -79,17 +83,13 @@ def files(repo: Repo, known: Manifest, blobs: Sequence[Blob]) -> Audit:
                 )
             )
         elif limit and count >= limit:
-            fix = "git models migrate history" if blob.commit else f"git models add {blob.path}"
+            fix = f"git log --stat {blob.commit}" if blob.commit else f"git models add {blob.path}"
             found.append(
                 Finding(f"{blob.path} ({size(count)}){where}: GitHub refuses files over 100 MB", fix, blob.path)
             )
         elif limit and count >= limit // 2:
             notes.append(f"{blob.path} is {size(count)}{where}: GitHub warns from 50 MB on")
     return Audit(found, notes)
-
-
-def _reason(blob: Blob, count: int) -> str:
-    return staging.not_a_weight(b"".join(index.stream(blob.oid, staging.HEAD_BYTES)) if count else b"", count)
 
 
 def _tracked_weight(blob: Blob, count: int, where: str) -> Finding:
@@ -204,10 +204,11 @@ def on_remotes(repo: Repo, known: Manifest, entries: Sequence[Entry]) -> tuple[l
     Also URL -> the objects (sha256) that were seen there. A place that cannot be asked is a finding.
     """
     wanted = [e for e in entries if e.sha256 and e.asset and not e.urls]
-    found, seen = [], {}
+    found, seen = links(entries, remotes.Options(top=repo.top, from_manifest=True)), {}
     for place in places.for_pull(repo, known):
         if not place.approved:
-            found.append(Finding(messages.unapproved(place.name, place.url), f"git models remote trust {place.name}"))
+            stranger = messages.unapproved(place.name, place.url)
+            found.append(Finding(stranger.what, stranger.fix))
             continue
         try:
             lacking = {i.sha256 for i in transfer.missing([item(e) for e in wanted], places.connect(repo, place))}
@@ -215,7 +216,7 @@ def on_remotes(repo: Repo, known: Manifest, entries: Sequence[Entry]) -> tuple[l
             found.append(Finding(failed.what, failed.fix))
             continue
         seen[place.url] = {e.sha256 for e in wanted} - lacking
-    if not seen and not found and wanted:
+    if not seen and wanted and not places.for_pull(repo, known):
         nowhere = messages.no_place()
         found.append(Finding(nowhere.what, nowhere.fix))
     anywhere = set().union(*seen.values())
@@ -228,6 +229,25 @@ def on_remotes(repo: Repo, known: Manifest, entries: Sequence[Entry]) -> tuple[l
             what, fix = "", f"git models push {entry.path}"
         found.append(Finding(f"{entry.path} ({entry.asset}) is not on {', '.join(seen)}{what}", fix, entry.path))
     return found, seen
+
+
+def links(entries: Sequence[Entry], options: remotes.Options) -> list[Finding]:
+    """Entries with `urls:` of which none answers with a file of the right size. One byte of each is asked for."""
+    source, found = remotes.links(options), []
+    for entry in entries:
+        faults = []
+        for url in entry.urls:
+            try:
+                with source.get(url, 0, 1) as body:
+                    if entry.size < 0 or body.total in (None, entry.size):
+                        break
+                    faults.append(f"{url} has {body.total} bytes instead of {entry.size}")
+            except ModelsError as failed:
+                faults.append(failed.what)
+        else:
+            if faults:
+                found.append(Finding(f"{entry.path}: {'; '.join(faults)}", f"git models pull {entry.path}", entry.path))
+    return found
 
 
 def _on_fork(repo: Repo, entries: Sequence[Entry]) -> tuple[str, set[str]]:

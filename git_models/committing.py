@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Sequence
+import re
+import shlex
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from git_models import excludes, git, index, manifests, messages, objects, paths, patterns, staging, statcache
-from git_models.errors import ModelsError
-from git_models.git import GitError
+from git_models.errors import ModelsError, PathError
 from git_models.index import Staged
 from git_models.manifest import NAME, Manifest
 from git_models.output import Output, size
@@ -35,8 +35,9 @@ def pre_commit(repo: Repo, out: Output) -> int:
     The order: store, work tree's manifest, index (one step), exclude block. Killed in between, the
     weight is still staged or already recorded, and the same `git commit` goes on.
     """
+    _forget_pending(repo)
     arguments = parent_arguments()
-    amend = "--amend" in arguments
+    amend = any("--amend".startswith(a) for a in arguments if len(a) > 3)
     base = _base(amend)
     staged = index.staged(base)
     known = manifests.current(repo)
@@ -62,8 +63,21 @@ def pre_commit(repo: Repo, out: Output) -> int:
         raise ModelsError(messages.RECORDED_RUN_AGAIN, "the same git commit again")
     if kept and not amend and _nothing_left(repo, base, arguments):
         names = ", ".join(k.path for k in kept)
-        raise ModelsError(f"nothing to commit: {names} is recorded in {NAME} with these very bytes", "git status")
+        # Where git works on a copy of the index (-a, -i, a path), the real one still holds the weight.
+        fix = f"git models add {kept[0].path}   # unstages it" if _throwaway_index() else "git status"
+        raise ModelsError(f"nothing to commit: {names} is recorded in {NAME} with these very bytes", fix)
     return 0
+
+
+def refuse_without_push(repo: Repo) -> None:
+    """Raise ModelsError if this commit carries weights: no hook would upload them, and they would exist here only."""
+    found = sort(repo, manifests.current(repo), index.staged(_base(False)))
+    if found.weights:
+        raise ModelsError(
+            f"{found.weights[0][0].path} stays where it is: no pre-push hook would upload it in this clone",
+            "git models setup   # beside the framework\n"
+            "        pre-commit install --hook-type pre-push   # with git-models-push in .pre-commit-config.yaml",
+        )
 
 
 def pre_merge_commit(repo: Repo, out: Output) -> int:
@@ -82,7 +96,11 @@ def pre_merge_commit(repo: Repo, out: Output) -> int:
 
 
 def post_commit(repo: Repo, out: Output) -> int:
-    """After `commit -- path` the real index still holds the weight: repeat the edit there. Then reclaim git's copy."""
+    """Make the real index and the manifest on disk agree with the commit; then reclaim git's copy.
+
+    After `commit -- path` the real index still holds the weight. And whoever puts unstaged changes
+    back after the hooks (the pre-commit framework) may have put back a manifest without the entry.
+    """
     file = _pending_file(repo)
     try:
         with open(file, "rb") as stream:
@@ -91,11 +109,12 @@ def post_commit(repo: Repo, out: Output) -> int:
         return 0
     pending = dict(zip(fields[0::2], fields[1::2], strict=True))
     now = index.entries(list(pending))
-    stale = {p: oid for p, oid in pending.items() if p in now and now[p][1] == oid}
-    if stale:
-        known = manifests.at(repo, "HEAD")
-        changes = {p: known.models[p] for p in stale if p in known.models}
-        manifests.record(repo, changes, remove={p: oid for p, oid in stale.items() if p in changes})
+    committed = manifests.at(repo, "HEAD").models
+    here = manifests.current(repo).models
+    stale = {p: oid for p, oid in pending.items() if p in committed and p in now and now[p][1] == oid}
+    lost = [p for p in pending if p in committed and p not in here]
+    if stale or lost:
+        manifests.record(repo, {p: committed[p] for p in (*stale, *lost)}, remove=stale)
     os.unlink(file)
     excludes.rebuild(repo)
     reclaim(repo, list(pending.values()))
@@ -109,24 +128,30 @@ def sort(repo: Repo, known: Manifest, staged: Sequence[Staged]) -> Sorted:
     globs = staging.track_patterns(repo, known)
     named = [s for s in files if patterns.matches(globs, s.path)]
     filters = index.attributes("filter", [s.path for s in named])
+    peeked = index.heads({s.oid: sizes.get(s.oid, 0) for s in named if filters.get(s.path) != "lfs"}, HEAD_BYTES)
     weights, fixtures, lfs = [], [], []
     for item in named:
         count = sizes.get(item.oid, 0)
         if filters.get(item.path) == "lfs":
             lfs.append(item.path)
             continue
-        if item.old_oid.strip("0") and count < KEEP_BELOW and item.path not in known.models:
-            fixtures.append(item.path)
-            continue
-        reason = staging.not_a_weight(b"".join(index.stream(item.oid, HEAD_BYTES)) if count else b"", count)
-        if "pointer" in reason:
+        head = peeked.get(item.oid, b"")
+        reason = staging.not_a_weight(head, count)
+        if patterns.lfs_pointer(head):
             raise ModelsError(
                 f"{item.path} was not recorded: {reason}", f"git lfs pull -I {item.path} && git add {item.path}"
             )
-        if count == 0:
+        if count and reason:
+            continue
+        if item.old_oid.strip("0") and count < KEEP_BELOW and item.path not in known.models:
+            fixtures.append(item.path)
+        elif count == 0:
             raise ModelsError(f"{item.path} is empty, so it is no model", f"git restore --staged {item.path}")
-        if not reason:
-            paths.check(item.path)
+        else:
+            try:
+                paths.check(item.path)
+            except PathError as bad:
+                raise PathError(bad.what, f"git mv {_typed(item.path)} NEWNAME") from None
             weights.append((item, count))
     taken = {s.path for s, _ in weights} | set(lfs)
     rest = sorted(((s.path, sizes.get(s.oid, 0)) for s in files if s.path not in taken), key=lambda x: -x[1])
@@ -134,6 +159,14 @@ def sort(repo: Repo, known: Manifest, staged: Sequence[Staged]) -> Sorted:
     large = tuple(x for x in rest if limit and x[1] >= limit)
     heavy = tuple(x for x in rest if limit and limit // 2 <= x[1] < limit)
     return Sorted(tuple(weights), tuple(fixtures), large, heavy, tuple(lfs))
+
+
+def _typed(path: str) -> str:
+    """A path as it is typed into a shell, whatever bytes it has."""
+    if path.isprintable() and path.isascii():
+        return shlex.quote(path)
+    plain = b"".join(b"\\%03o" % b if b in b"\\'" or not 32 <= b < 127 else bytes([b]) for b in os.fsencode(path))
+    return f"$'{plain.decode()}'"
 
 
 def _stop_large(found: Sorted, out: Output) -> None:
@@ -157,23 +190,27 @@ def _keep(repo: Repo, weights: Sequence[tuple[Staged, int]], out: Output) -> lis
         return []
     names = [s.path for s, _ in weights]
     newer = index.differs_from_disk(names)
-    drafts, kept = [], []
+    drafts: dict[str, tuple[objects.Draft, statcache.Record | None]] = {}
     with out.progress("Recording", sum(count for _, count in weights)) as advance:
         try:
+            for item, _ in weights:
+                if item.path not in newer:
+                    drafts[item.path] = staging.keep_file(repo, item.path, advance)
+            # A file that was written to while it was copied is no longer what was staged.
+            newer |= index.differs_from_disk(list(drafts))
             for item, count in weights:
                 if item.path in newer:
-                    draft, record = staging.keep_blob(repo, item.oid, count), None
-                    out.warn(f"{item.path} on disk is newer than what was staged; the staged bytes are recorded")
-                else:
-                    draft, record = staging.keep_file(repo, item.path, advance)
-                drafts.append(draft)
-                kept.append(Kept(item.path, draft.digests, record))
-            objects.seal(repo.models, drafts)
+                    if item.path in drafts:
+                        objects.discard(drafts[item.path][0])
+                    drafts[item.path] = staging.keep_blob(repo, item.oid, count), None
+                    if os.path.lexists(repo.path(item.path)):
+                        out.warn(f"{item.path} on disk is newer than what was staged; the staged bytes are recorded")
+            objects.seal(repo.models, [draft for draft, _ in drafts.values()])
         except BaseException:
-            for draft in drafts:
+            for draft, _ in drafts.values():
                 objects.discard(draft)
             raise
-    return kept
+    return [Kept(path, draft.digests, record) for path, (draft, record) in drafts.items()]
 
 
 def _changed(repo: Repo, known: Manifest, but: Sequence[str]) -> list[str]:
@@ -183,7 +220,7 @@ def _changed(repo: Repo, known: Manifest, but: Sequence[str]) -> list[str]:
 
 def _mention_changed(repo: Repo, known: Manifest, out: Output) -> None:
     """One line for each model that changed and is not in this commit. Only a hash says that it did."""
-    from git_models.worktree import MODIFIED, Sight, states
+    from git_models.sight import MODIFIED, Sight, states
 
     suspects = _changed(repo, known, ())
     sight = Sight(repo)
@@ -215,38 +252,68 @@ def _nothing_left(repo: Repo, base: str, arguments: Sequence[str]) -> bool:
     return not index.staged(base)
 
 
-def parent_arguments() -> list[str]:
-    """The command line of the `git commit` that runs the hook; [] where it cannot be read."""
-    pid = os.environ.get("GIT_MODELS_PARENT", "")
-    try:
-        with open(f"/proc/{int(pid)}/cmdline", "rb") as stream:
-            return [os.fsdecode(a) for a in stream.read().split(b"\0")[:-1]]
-    except (OSError, ValueError):
-        return []
+def parent_arguments(verb: str = "commit") -> list[str]:
+    """What follows `verb` on the command line of the git that runs the hook; [] where it cannot be read."""
+    return parent_command({verb})[1:]
+
+
+def parent_command(verbs: Collection[str]) -> list[str]:
+    """The git that runs the hook: its verb, if that is one of `verbs`, and what follows; [] otherwise.
+
+    Other hooks may stand in between (the pre-commit framework): the first ancestor that is a git with
+    such a verb counts. Linux only; elsewhere there is no such file.
+    """
+    pid = str(os.getppid())
+    for _ in range(16):
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as stream:
+                words = [os.fsdecode(a) for a in stream.read().split(b"\0")[:-1]]
+            if words and os.path.basename(words[0]) == "git":
+                for at, word in enumerate(words):
+                    if word in verbs:
+                        return words[at:]
+            with open(f"/proc/{pid}/stat", "rb") as stream:
+                pid = stream.read().rpartition(b")")[2].split()[1].decode()
+        except (OSError, IndexError):
+            return []
+    return []
 
 
 def takes_all(arguments: Sequence[str]) -> bool:
     """Whether this is `commit -a`: git's index is then the lock file, as for -i and -p, so the arguments decide."""
     if not os.environ.get("GIT_INDEX_FILE", "").endswith("index.lock"):
         return False
-    if not arguments:
-        return True
-    for argument in arguments[arguments.index("commit") + 1 if "commit" in arguments else 1 :]:
-        if argument == "--":
+    words = iter(arguments)
+    for word in words:
+        if word == "--":
             break
-        if argument == "--all":
+        if word == "--all":
             return True
-        if argument.startswith("-") and not argument.startswith("--"):
-            for letter in argument[1:]:
-                if letter == "a":
-                    return True
-                if letter in "mFCctSu":  # the rest of the word is this option's value
-                    break
-    return False
+        if word.startswith("-") and not word.startswith("--"):
+            # The first option that takes a value takes the rest of the word, or else the next word.
+            found = re.match(r"([^mFCctSu]*)([mFCctSu]?)(.*)", word[1:], re.S)
+            assert found
+            if "a" in found[1]:
+                return True
+            if found[2] and found[2] in "mFCct" and not found[3]:
+                next(words, "")
+    return not arguments
+
+
+def _throwaway_index() -> bool:
+    return os.environ.get("GIT_INDEX_FILE", "").endswith(".lock")
 
 
 def _pending_file(repo: Repo) -> str:
     return os.path.join(repo.state, "pending")
+
+
+def _forget_pending(repo: Repo) -> None:
+    """What an aborted commit left behind says nothing about this one."""
+    try:
+        os.unlink(_pending_file(repo))
+    except FileNotFoundError:
+        pass
 
 
 def _leave_pending(repo: Repo, weights: Sequence[tuple[Staged, int]]) -> None:
@@ -266,38 +333,42 @@ def reclaim(repo: Repo, oids: Sequence[str]) -> None:
     loose = [o for o in oids if os.path.exists(_loose(repo, o))]
     if not loose:
         return
-    import subprocess
+    from git_models import behind
 
-    # The descriptors of the hook must not be kept open: `git commit | cat` would wait for us.
-    subprocess.Popen(
-        [sys.executable, "-I", "-m", "git_models", "hook", "reclaim", *loose],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-        cwd=repo.top,
-    )
+    behind.start(repo, "reclaim", *loose)
 
 
 def reclaim_now(repo: Repo, oids: Sequence[str]) -> list[str]:
     """The second half of `reclaim`: returns the blobs that were removed."""
-    wanted = {o for o in oids if len(o) in (40, 64) and os.path.exists(_loose(repo, o))}
-    if not wanted:
+    before = {o: os.stat(_loose(repo, o)).st_mtime_ns for o in oids if os.path.exists(_loose(repo, o))}
+    unnamed = set(before) - {oid for _, _, oid, _ in index.stages()}
+    # An index of the user's own was looked at; git looks at the usual ones of all worktrees.
+    os.environ.pop("GIT_INDEX_FILE", None)
+    if not unnamed:
         return []
-    try:
-        with git.popen(
-            "rev-list", "--objects", "--no-object-names", "--all", "--reflog", "--indexed-objects"
-        ) as process:
-            assert process.stdout is not None
-            for line in process.stdout:
-                wanted.discard(line.decode().strip())
-        if process.returncode:
-            return []
-    except GitError:
+    with git.popen("rev-list", "--objects", "--no-object-names", "--all", "--reflog", "--indexed-objects") as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            unnamed.discard(line.decode().strip())
+    if process.returncode:
         return []
-    for oid in wanted:
-        os.unlink(_loose(repo, oid))
-    return sorted(wanted)
+    return sorted(oid for oid in unnamed if _give_back(repo, _loose(repo, oid), before[oid]))
+
+
+def _give_back(repo: Repo, file: str, mtime: int) -> bool:
+    """Remove a loose object, unless git was given these bytes again since it had `mtime` (ns).
+
+    `git add` of bytes that are here only touches the file, before it writes the index: so the name goes
+    first, then the stamp tells whether somebody counts on it.
+    """
+    aside = objects.temp(repo.models)
+    os.rename(file, aside)
+    wanted = os.stat(aside).st_mtime_ns != mtime
+    if wanted and not os.path.exists(file):
+        os.rename(aside, file)
+    else:
+        os.unlink(aside)
+    return not wanted
 
 
 def _loose(repo: Repo, oid: str) -> str:

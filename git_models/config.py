@@ -12,8 +12,8 @@ _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([kmgt]?)i?b?", re.IGNORECASE)
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 # What a repository can be asked for in one `git config` call.
 PATTERN = (
-    r"^(models\..*|core\.(hookspath|ignorecase|loosecompression|fsmonitor|splitindex)|remote\..*\.(url|pushurl)"
-    r"|branch\..*\.(remote|pushremote)|remote\.pushdefault)$"
+    r"^(models\..*|core\.(hookspath|ignorecase|loosecompression|fsmonitor|splitindex|sparsecheckout)"
+    r"|remote\..*\.(url|pushurl)|branch\..*\.(remote|pushremote)|remote\.pushdefault)$"
 )
 
 

@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from git_models import patterns
-from git_models import remotes as remotes_
+from git_models import messages, patterns
 from git_models.errors import ModelsError, NotAModel, NotThere, Offline, RemoteError, StartOver, Transient
 from git_models.output import size as shown
 from git_models.partfile import Cut, PartFile, disk, sweep
+from git_models.remotes import links as direct
 from git_models.remotes.base import Advance, Body, Options, Remote, Source
 from git_models.workers import Crew, Item, Outcome, Pace, Stopped, Wait, each
 
@@ -84,23 +84,30 @@ def download(
     _room(first, folder)
     if links is None and any(item.urls for item in first):
         # They stand in the manifest, which a stranger may have written.
-        links = remotes_.links(Options(from_manifest=True, patience=patience))
+        links = direct(Options(from_manifest=True, patience=patience))
     crew = Crew(pace or Pace(), patience, wait)
     batch = _Batch(crew, folder, tuple(remotes), links, jobs, advance, alone=len(first) == 1)
     done: list[Item] = []
     failed: list[tuple[Item, ModelsError]] = []
     for item, result in each(first, batch.fetch, jobs, crew.stop):
-        group = alike[key(item)]
-        try:
-            if isinstance(result, ModelsError):
-                raise result
-            land(item, result.path)
-            result.close(landed=True)
-        except ModelsError as error:
-            failed += ((one, error) for one in group)
+        outcome = _landed(item, result, land)
+        if outcome:
+            failed += ((one, outcome) for one in alike[key(item)])
         else:
-            done += group
+            done += alike[key(item)]
     return Outcome(tuple(done), tuple(failed), batch.moved, batch.served)
+
+
+def _landed(item: Item, result: PartFile | ModelsError, land: Callable[[Item, str], None]) -> ModelsError | None:
+    if isinstance(result, ModelsError):
+        return result
+    try:
+        land(item, result.path)
+    except ModelsError as error:
+        result.close()
+        return error
+    result.close(landed=True)
+    return None
 
 
 def key(item: Item) -> str:
@@ -121,7 +128,7 @@ def _room(items: Sequence[Item], folder: str) -> None:
     if need > free:
         raise ModelsError(
             f"{shown(need)} are missing and only {shown(free)} are free on the disk of {folder}",
-            fix="free space (git models du), or fetch less: git models pull PATH",
+            fix="free some space, or fetch less: git models pull PATH",
         )
 
 
@@ -146,6 +153,11 @@ class _Batch:
         part = PartFile(self.folder, key(item), cuts)
         try:
             part.resume(item.size)
+            if part.solid == item.size:
+                if not _differs(item, part):
+                    self._count(part.solid, moved=False)
+                    return part
+                part.rewind()
             self._count(part.solid, moved=False)
             errors: list[ModelsError] = []
             sources = self._sources(item, segments)
@@ -160,7 +172,7 @@ class _Batch:
                     return part
                 except RemoteError as error:
                     errors.append(error)
-                    if isinstance(error, Offline):
+                    if isinstance(error, Offline) and remote is not self.links:  # each link has its own host
                         self._dark[remote.url] = error
             raise _told(item, errors)
         except BaseException:
@@ -185,12 +197,14 @@ class _Batch:
             fresh = part.solid == 0
             try:
                 self._run(remote, segments, item, part, limit)
-                _compare(item, part, remote)
+                if fault := _differs(item, part):
+                    raise messages.other_bytes(item.path, remote.name, *fault)
                 if fresh and item.sha256:
                     self.served[item.sha256] = remote.url
                 return
             except (StartOver, NotAModel) as error:
                 final = again == RESTARTS or (fresh and isinstance(error, NotAModel))
+                self.alone = False  # a server that cannot do ranges gets one plain request
                 arrived = patterns.page(part.head())
                 self._count(-part.solid, moved=False)
                 part.rewind()
@@ -205,7 +219,7 @@ class _Batch:
         several = remote.several and self.alone and self.jobs > 1 and size - part.solid >= self.crew.pace.alone
         pieces = _pieces(segments, part.solid, self.crew.pace.range if several else 0)
         if several:
-            self._ranges(remote, pieces, item, part)
+            self._ranges(remote, pieces, item, part, limit)
             return
         sink = _Front(part)
         for piece in pieces:
@@ -215,7 +229,7 @@ class _Batch:
                 limit,
             )
 
-    def _ranges(self, remote: Source, pieces: list[Piece], item: Item, part: PartFile) -> None:
+    def _ranges(self, remote: Source, pieces: list[Piece], item: Item, part: PartFile, limit: float | None) -> None:
         """The pieces over several connections; hashed in order, from memory that the system still holds."""
         halt = threading.Event()
         begun, sinks = part.solid, [_Ahead(part, piece.start) for piece in pieces]
@@ -224,7 +238,9 @@ class _Batch:
 
         def get(index: int) -> None:
             sink = sinks[index]
-            self.crew.keep_trying(lambda: self._pull(remote, pieces[index], item, part, sink, halt), lambda: sink.at)
+            self.crew.keep_trying(
+                lambda: self._pull(remote, pieces[index], item, part, sink, halt), lambda: sink.at, limit
+            )
 
         arrived: dict[int, int] = {}
         try:
@@ -263,7 +279,8 @@ class _Batch:
                 if halt and halt.is_set():
                     raise Stopped
                 if 0 <= piece.stop < sink.at + len(block):
-                    raise NotAModel(f"{remote.name} sends more than the {item.size} bytes of {item.path}")
+                    more = f"{remote.name} sends more than the {item.size} bytes of {item.path}"
+                    raise NotAModel(more) if stop is None else StartOver(more)
                 sink.write(block)
                 self._count(len(block))
                 watch.saw(len(block))
@@ -345,18 +362,15 @@ def _announced(body: Body, segment: Segment, item: Item, remote: Source) -> NotA
     """Why a body of another length is not read: an early end, before anything is fetched."""
     if body.start == 0 and (arrived := patterns.page(next(iter(body), b""))):
         return _other(remote, arrived, item)
-    return NotAModel(
-        f"{item.path}: {remote.name} offers {body.total} bytes under {segment.asset}, "
-        f"models.yaml says {segment.stop - segment.start}: it was replaced there, or it is not the model"
-    )
+    return messages.other_bytes(item.path, remote.name, "bytes", body.total, segment.stop - segment.start)
 
 
 def _other(remote: Source, arrived: str, item: Item) -> NotAModel:
-    return NotAModel(f"{remote.name} sent {arrived} instead of {item.path}; it was not kept")
+    return messages.instead(item.path, remote.name, arrived)
 
 
-def _compare(item: Item, part: PartFile, remote: Source) -> None:
-    """Raises NotAModel unless size and every hash match."""
+def _differs(item: Item, part: PartFile) -> tuple[str, object, object] | None:
+    """In what the file is not the model (what, got, expected); None when size and every hash match."""
     is_ = part.digests()
     for what, expected, got in (
         ("bytes", item.size if item.size >= 0 else is_.size, is_.size),
@@ -364,10 +378,8 @@ def _compare(item: Item, part: PartFile, remote: Source) -> None:
         ("MD5", item.md5 or is_.md5, is_.md5),
     ):
         if expected != got:
-            raise NotAModel(
-                f"{item.path}: what {remote.name} sent is not the model "
-                f"({what} {got} instead of {expected}); it was not kept"
-            )
+            return what, got, expected
+    return None
 
 
 def _told(item: Item, errors: list[ModelsError]) -> ModelsError:

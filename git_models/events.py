@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TextIO
 
 from git_models import (
+    behind,
     committing,
     exchange,
     excludes,
@@ -14,8 +16,11 @@ from git_models import (
     history,
     manifests,
     messages,
+    objects,
     places,
     repo,
+    salvage,
+    staging,
     worktree,
 )
 from git_models.errors import ModelsError, NotARepository
@@ -23,15 +28,26 @@ from git_models.manifest import Entry, Manifest
 from git_models.output import Output
 from git_models.remotes.base import EmptyRepository
 from git_models.repo import Repo
+from git_models.sight import MODIFIED, Sight, states
 
+LONGEST_PUSH = 6 * 3600.0  # seconds
 HOOK_PATIENCE = 3.0  # seconds of a dead network before a hook gives up
+# git runs another hook of ours after these have changed the index, and that one may fetch.
+_FETCHING = {"checkout", "switch", "clone", "worktree", "merge", "pull", "rebase", "bisect"}
 STORE_TAG = "refs/tags/git-models"
 
 
-def handle(event: str, arguments: Sequence[str], stdin: TextIO, out: Output) -> int:
-    """Run the event; the exit code stops git only for the pre-* ones (the shim sees to that)."""
+def handle(event: str, arguments: Sequence[str], stdin: TextIO, out: Output, *, framework: bool = False) -> int:
+    """Run the event; the exit code stops git only for the pre-* ones (the shim sees to that).
+
+    With `framework` the pre-commit framework runs us, which hands over neither arguments nor stdin.
+    """
+    if framework and os.environ.get("GIT_MODELS_SKIP"):
+        return 0
     here = repo.find()
     if event == "pre-commit":
+        if framework and not githooks.uploads(here):
+            committing.refuse_without_push(here)
         code = committing.pre_commit(here, out)
         githooks.write_pathspecs(here, manifests.current(here))
         return code
@@ -39,15 +55,26 @@ def handle(event: str, arguments: Sequence[str], stdin: TextIO, out: Output) -> 
         return committing.pre_merge_commit(here, out)
     if event == "post-commit":
         return committing.post_commit(here, out)
+    if event == "pre-push" and framework:
+        updates, arguments = history.framework_updates(os.environ)
+        return pre_push(here, updates[:1], arguments, out, also=updates[1:])
     if event == "pre-push":
         return pre_push(here, history.read_updates(stdin), arguments, out)
     if event == "reclaim":
         committing.reclaim_now(here, arguments)
         return 0
+    if event == "release":
+        behind.wait_for(int(arguments[0]), LONGEST_PUSH)
+        exchange.release(here, manifests.current(here))
+        return 0
+    if event == "fsmonitor":
+        return _quietly(lambda: watch(here), out)
     if event == "post-index-change":
         return _quietly(lambda: sync(here, out, network=False), out)
     if event in ("post-checkout", "post-merge", "post-rewrite"):
-        return _quietly(lambda: sync(here, out, network=True), out)
+        # `git checkout -- FILE` (flag 0) is not the moment for a download.
+        whole = event != "post-checkout" or arguments[2:] != ["0"]
+        return _quietly(lambda: sync(here, out, network=whole), out)
     return 0
 
 
@@ -56,9 +83,9 @@ def _quietly(job: Callable[[], None], out: Output) -> int:
     try:
         job()
     except (ModelsError, NotARepository) as failed:
-        out.warn(f"git models: {failed.what}" + (f"\n  next: {failed.fix}" if failed.fix else ""))
+        out.warn(messages.told(failed))
     except OSError as failed:
-        out.warn(f"git models: {failed}")
+        out.warn(messages.told(ModelsError(str(failed))))
     return 0
 
 
@@ -68,16 +95,51 @@ def sync(here: Repo, out: Output, *, network: bool) -> None:
     if raw and manifests.unmerged(here):
         return
     known = manifests.parse(here, raw)
-    free = exchange.releasable(here)
-    done = worktree.sync(here, skip=exchange.unwanted(here, known), releasable=free)
-    tell(done, out)
+    if raw and _renamed(here, known):
+        return
+    done = _place(here, known, out)
     missing = [e for e in done.missing if e.sha256]
+    if missing and salvage.from_git(here, missing):
+        missing = [e for e in _place(here, known, out).missing if e.sha256]
     if missing and network:
         _fetch(here, known, missing, out)
-    elif missing and here.config.fetch == "manual":
+    elif missing and not committing.parent_command(_FETCHING):
         out.note(messages.still_missing(len(missing), sum(max(e.size, 0) for e in missing)))
+    exchange.release(here, known)
     excludes.rebuild(here)
     githooks.write_pathspecs(here, known)
+
+
+def watch(here: Repo) -> None:
+    """Record the models that changed in the work tree's manifest, and there alone: git may hold the index's lock.
+
+    The bytes go into the store first. A file that is being written to is left for the next time.
+    """
+    if not manifests.is_synced(here, manifests.data(here)) or manifests.unmerged(here) or repo.operation(here):
+        return
+    known, sight = manifests.current(here), Sight(here)
+    changed = [s.path for s in states(here, known, sight) if s.state == MODIFIED]
+    sight.save(known)
+    if changed:
+        staging.register(here, known, staging.keep_files(here, changed, lambda _: None), {}, remove={}, stage=False)
+
+
+def _renamed(here: Repo, known: Manifest) -> bool:
+    """Whether a model is not at its path because somebody is renaming it: git will hear of that later.
+
+    Only asked when the manifest is the one last synced; a file of the model's size lies elsewhere then.
+    """
+    if not manifests.is_synced(here, manifests.data(here)):
+        return False
+    gone = {e.size for p, e in known.models.items() if not os.path.lexists(here.path(p))}
+    others = git.run("ls-files", "-z", "--others", "--exclude-standard", cwd=here.top) if gone else b""
+    return any(os.lstat(here.path(os.fsdecode(p))).st_size in gone for p in others.split(b"\0")[:-1])
+
+
+def _place(here: Repo, known: Manifest, out: Output) -> worktree.Synced:
+    done = worktree.sync(here, skip=exchange.unwanted(here, known), releasable=exchange.releasable(here))
+    tell(done, out)
+    return done
 
 
 def _fetch(here: Repo, known: Manifest, missing: list[Entry], out: Output) -> None:
@@ -89,12 +151,12 @@ def _fetch(here: Repo, known: Manifest, missing: list[Entry], out: Output) -> No
     else:
         got = exchange.fetch(here, known, missing, out, patience=HOOK_PATIENCE)
         if got.got:
-            tell(worktree.sync(here, skip=exchange.unwanted(here, known), releasable=exchange.releasable(here)), out)
+            _place(here, known, out)
         if got.offline:
             out.note(messages.offline(len(got.failed)))
             return
         for failure in got.failed:
-            out.warn(f"git models: {failure.path}: {failure.error.what}")
+            out.warn(messages.told(failure.named()))
     # Asked and answered: the next hook with the same manifest has nothing to do.
     manifests.note_synced(here, manifests.data(here), due=False)
 
@@ -107,17 +169,28 @@ def tell(done: worktree.Synced, out: Output) -> None:
         out.warn(f"{path} was not put in place: {reason}")
 
 
-def pre_push(here: Repo, updates: list[history.Update], arguments: Sequence[str], out: Output) -> int:
-    """Bytes before refs: refuse what GitHub would refuse, then bring every object that the commits name."""
+def pre_push(
+    here: Repo,
+    updates: Sequence[history.Update],
+    arguments: Sequence[str],
+    out: Output,
+    also: Sequence[history.Update] = (),
+) -> int:
+    """Bytes before refs: refuse what GitHub would refuse, then bring every object that the commits name.
+
+    `also` may be pushed with the rest, nobody knows: the objects of these commits are brought as well.
+    """
     git_remote, url = (*arguments, "", "")[:2]
     gone = [u.remote_ref for u in updates if history.is_zero(u.local_oid) and u.remote_ref.startswith(STORE_TAG)]
     gone += _mirrored_away(git_remote or url)
     if gone:
         raise messages.store_tag(gone[0])
     revs = history.outgoing(updates, git_remote)
-    if not revs:
+    if revs:
+        _refuse_large(here, revs)
+    updates = [*updates, *also]
+    if not history.outgoing(updates, git_remote):
         return 0
-    _refuse_large(here, revs)
     known, wanted = exchange.manifest_of_push(here, updates, git_remote)
     wanted = {oid: e for oid, e in wanted.items() if not e.urls}
     if not wanted:
@@ -134,6 +207,10 @@ def pre_push(here: Repo, updates: list[history.Update], arguments: Sequence[str]
         out.warn(f"git models: {failed.what}")
     if failures:
         raise failures[0]
+    # The store gives up its copies when the remote-tracking ref names them: when this push is over.
+    pusher = os.environ.get("GIT_MODELS_PARENT", "")
+    if pusher.isdecimal() and any(objects.has(here.models, oid) for oid in wanted):
+        behind.start(here, "release", pusher)
     return 0
 
 
@@ -142,7 +219,7 @@ def _store(here: Repo, place: places.Place, wanted: Mapping[str, Entry], url: st
     done = exchange.push(here, place, wanted, out, warn_idle=_over_ssh(url))
     if done.failed:
         first = done.failed[0]
-        raise messages.upload_failed(len(done.failed), place.url, f"{first.path}: {first.error.what}", first.error.fix)
+        raise messages.upload_failed(len(done.failed), place.url, first.named().what, first.error.fix)
     if done.sent:
         out.note(messages.stored(len(done.sent), sum(e.size for e in done.sent), place.url))
 
@@ -177,7 +254,7 @@ def _first_push(
 
 def _mirrored_away(git_remote: str) -> list[str]:
     """The store's tags that a push with --mirror or --prune would delete, of which git tells no hook."""
-    arguments = committing.parent_arguments()
+    arguments = committing.parent_arguments("push")
     mirror = git.text("config", "--bool", f"remote.{git_remote}.mirror", ok=(0, 1)) == "true"
     if not mirror and not {"--mirror", "--prune"} & set(arguments):
         return []
@@ -191,4 +268,4 @@ def _refuse_large(here: Repo, revs: Sequence[str]) -> None:
     if limit:
         found = history.large(revs, max(limit, 1))
         if found:
-            raise messages.gh001([(item.path, item.size, item.commit) for item in found])
+            raise messages.gh001([(item.path, item.size, item.commit) for item in found], history.base(revs))

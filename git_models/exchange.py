@@ -8,12 +8,25 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cache
 from typing import NamedTuple
 
-from git_models import history, link, manifests, messages, objects, patterns, places, remotes, statcache, transfer
+from git_models import (
+    history,
+    link,
+    manifests,
+    messages,
+    objects,
+    patterns,
+    places,
+    remotes,
+    statcache,
+    transfer,
+    worktree,
+)
 from git_models.errors import ModelsError, Offline
 from git_models.manifest import Entry, Manifest
 from git_models.output import Output, duration, plural, size
 from git_models.places import Place
 from git_models.repo import Repo
+from git_models.sight import Sight
 from git_models.staging import stat_file
 from git_models.transfer import Item
 
@@ -26,6 +39,12 @@ class Failure(NamedTuple):
 
     path: str
     error: ModelsError
+
+    def named(self) -> ModelsError:
+        """The error, with the model's path in front unless it says so itself."""
+        if self.path in self.error.what:
+            return self.error
+        return ModelsError(f"{self.path}: {self.error.what}", self.error.fix)
 
 
 class Pushed(NamedTuple):
@@ -211,7 +230,7 @@ def fetch(
     usable, problems = [], []
     for place in sources:
         if not place.approved:
-            out.warn(messages.unapproved(place.name, place.url))
+            out.warn(messages.told(messages.unapproved(place.name, place.url)))
             continue
         try:
             usable.append((place, places.connect(repo, place, patience)))
@@ -276,6 +295,14 @@ def releasable(repo: Repo) -> Callable[[str], bool]:
     return lambda oid: oid in pushed()
 
 
+def release(repo: Repo, known: Manifest) -> list[str]:
+    """Let the store give up what also lies in the work tree, once that is safe (promise 5); returns the objects."""
+    here = {e.sha256 for e in known.models.values() if e.sha256 and objects.has(repo.models, e.sha256)}
+    if not here & objects.held_anywhere(repo.models):
+        return []
+    return worktree.release(repo, known, releasable(repo), Sight(repo))
+
+
 def selected(repo: Repo, known: Manifest, include: Sequence[str] = (), exclude: Sequence[str] = ()) -> list[str]:
     """The paths that this clone wants: `models.include` and `models.exclude`, or the globs given instead."""
     include, exclude = include or repo.config.include, exclude or repo.config.exclude
@@ -301,9 +328,22 @@ def matching(repo: Repo, known: Manifest, typed: Sequence[str]) -> list[str]:
 
 def unwanted(repo: Repo, known: Manifest) -> frozenset[str]:
     """The paths that this clone leaves out: `models.include` and `models.exclude`, and what a sparse checkout hides."""
-    if not repo.config.include and not repo.config.exclude:
-        return frozenset()
-    return frozenset(known.models) - set(selected(repo, known))
+    left = set(known.models)
+    if repo.config.include or repo.config.exclude:
+        left = set(selected(repo, known))
+    cone = _cone(repo)
+    return frozenset(p for p in known.models if p not in left or (cone and not patterns.matches(cone, p)))
+
+
+def _cone(repo: Repo) -> tuple[str, ...]:
+    """The patterns of a sparse checkout, in git's order; () where the work tree is whole."""
+    if repo.config.raw.get("core.sparsecheckout", ("",))[-1] not in ("true", "yes", "on", "1"):
+        return ()
+    try:
+        with open(os.path.join(repo.git_dir, "info", "sparse-checkout"), encoding="utf-8", errors="replace") as file:
+            return tuple(line for row in file if (line := row.strip()) and not line.startswith("#"))
+    except FileNotFoundError:
+        return ()
 
 
 def absent(repo: Repo, known: Manifest, names: Collection[str]) -> list[Entry]:

@@ -16,17 +16,28 @@ _EXACT = 500  # more lines than this slow `git status` down: 10,000 exact lines 
 
 def rebuild(repo: Repo) -> None:
     """Write the block anew from the manifests of all worktrees; the rest of the file stays as it is."""
-    file = os.path.join(repo.common, "info", "exclude")
-    old = _read(file)
-    recorded = sorted({path for m in manifests.everywhere(repo) for path in m.models})
-    tracked = tracked_in_history(repo, recorded)
-    new = _without(old) + _render([p for p in recorded if p not in tracked])
+    file, old, new = _compared(repo)
     if new != old:
         os.makedirs(os.path.dirname(file), exist_ok=True)
         temp = f"{file}.{os.getpid()}"
         with open(temp, "w", encoding="utf-8", errors="surrogateescape") as stream:
             stream.write(new)
         os.replace(temp, file)
+
+
+def up_to_date(repo: Repo) -> bool:
+    """Whether the block is what `rebuild` would write."""
+    _, old, new = _compared(repo)
+    return old == new
+
+
+def _compared(repo: Repo) -> tuple[str, str, str]:
+    """The file, its text, and the text that it should have."""
+    file = os.path.join(repo.common, "info", "exclude")
+    old = _read(file)
+    recorded = sorted({path for m in manifests.everywhere(repo) for path in m.models})
+    tracked = tracked_in_history(repo, recorded)
+    return file, old, _without(old) + _render([p for p in recorded if p not in tracked])
 
 
 def remove(repo: Repo) -> None:
@@ -53,6 +64,9 @@ def tracked_in_history(repo: Repo, paths: Iterable[str]) -> set[str]:
     tips = sorted(set(refs.decode().split()))
     file = os.path.join(repo.models, "tracked")
     seen_tips, seen_paths, hits = _remembered(file)
+    if hits and _unreachable(seen_tips - set(tips), tips):
+        seen_paths = seen_paths - hits  # a rewritten commit or a deleted branch may have been the one
+        hits = set()
     unknown = wanted - seen_paths
     new_tips = [t for t in tips if t not in seen_tips]
     if new_tips and wanted - unknown:
@@ -78,6 +92,13 @@ def _remembered(file: str) -> tuple[set[str], set[str], set[str]]:
         return tips, paths, hits
     except (OSError, ValueError):
         return set(), set(), set()
+
+
+def _unreachable(gone: set[str], tips: list[str]) -> bool:
+    """Whether a commit that a ref named once is reached from none any more."""
+    here = _existing(gone)
+    revs = "\n".join([*here, *(f"^{t}" for t in tips)]).encode()
+    return len(here) < len(gone) or bool(here and git.run("rev-list", "-1", "--stdin", input=revs))
 
 
 def _existing(oids: set[str]) -> set[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from git_models import git, index, manifest, manifests
@@ -32,6 +32,29 @@ class Large(NamedTuple):
 def read_updates(lines: Iterable[str]) -> list[Update]:
     """The refs of a push from pre-push's stdin."""
     return [Update(*fields) for line in lines if len(fields := line.split()) == 4]
+
+
+def framework_updates(environment: Mapping[str, str]) -> tuple[list[Update], list[str]]:
+    """(refs, [remote, URL]) of a push as the pre-commit framework tells it, in its variables.
+
+    It names only the first ref of a push. So the second and further ones are guesses: every branch and
+    tag with commits that the remote has not.
+    """
+    remote, url = environment.get("PRE_COMMIT_REMOTE_NAME", ""), environment.get("PRE_COMMIT_REMOTE_URL", "")
+    local = environment.get("PRE_COMMIT_LOCAL_BRANCH", "HEAD")
+    theirs = environment.get("PRE_COMMIT_REMOTE_BRANCH", "")
+    tip = environment.get("PRE_COMMIT_TO_REF", "") or git.text("rev-parse", "--verify", "-q", f"{local}^{{}}")
+    zero = "0" * len(tip)
+    found = [Update(local, tip, theirs, zero)]
+    known = ["--not", f"--remotes={remote}"] if remote and "/" not in remote else []
+    new = set(git.text("rev-list", "--branches", "--tags", *known).split())
+    for line in git.text(
+        "for-each-ref", "--format=%(refname) %(objectname) %(*objectname)", "refs/heads", "refs/tags"
+    ).splitlines():
+        ref, *oids = line.split(" ")
+        if oids[-1] in new or oids[0] in new:
+            found.append(Update(ref, oids[0], ref, zero))
+    return found, [remote, url]
 
 
 def is_zero(oid: str) -> bool:
@@ -143,6 +166,13 @@ def large(revs: Sequence[str], limit: int) -> list[Large]:
         commit, path = _first(where, oid)
         found.append(Large(path, size, commit))
     return sorted(found, key=lambda item: -item.size)
+
+
+def base(revs: Sequence[str]) -> str:
+    """The one commit that a range of commits stands on, abbreviated; "" where there is none or more than one."""
+    answer = git.text("rev-list", "--boundary", "--abbrev-commit", *revs)
+    found = [line[1:] for line in answer.splitlines() if line.startswith("-")]
+    return found[0] if len(found) == 1 else ""
 
 
 def _first(answer: bytes, oid: str) -> tuple[str, str]:

@@ -13,6 +13,9 @@ EXIT_BUG, EXIT_INTERRUPTED = 3, 130
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns 0 done, 1 expected failure or "no", 2 usage, 3 a bug, 128 no repository."""
+    if sys.getfilesystemencoding() != "utf-8" and argv is None:
+        # LC_ALL=C in an old terminal: the names of files are UTF-8 all the same.
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
     words = list(sys.argv[1:] if argv is None else argv)
     if words in (["--version"], ["-V"]):
         print(f"git-models {__version__}")
@@ -33,16 +36,25 @@ def _guarded(words: list[str]) -> int:
     except ModelsError as failed:
         return _failed(words, failed)
     except KeyboardInterrupt:
-        print("interrupted; the same command goes on where it stopped", file=sys.stderr)
+        from git_models.messages import INTERRUPTED
+
+        print(f"git models: {INTERRUPTED}", file=sys.stderr)
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         # The reader of our output went away: `git models list | head`.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 0
     except OSError as failed:
-        return _failed(words, _translated(failed))
+        code = _failed(words, _translated(failed))
+        _drop_output()
+        return code
     except Exception:
         return _bug()
+
+
+def _drop_output() -> None:
+    """Let Python not try once more, at its end, to write what could not be written."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(words: list[str]) -> int:
@@ -57,14 +69,13 @@ def _run(words: list[str]) -> int:
 
 def _failed(words: list[str], failed: Exception) -> int:
     from git_models.errors import ModelsError
+    from git_models.messages import told
     from git_models.output import Output
     from git_models.urls import redact
 
     assert isinstance(failed, ModelsError)
     out = Output(json="--json" in words)
-    out.warn(f"git models: {redact(failed.what)}")
-    if failed.fix:
-        out.warn(f"  next: {redact(failed.fix)}")
+    out.warn(told(failed))
     out.document({"error": redact(failed.what), "fix": redact(failed.fix)})
     return failed.code
 

@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from git_models import git, index, manifest, objects
+from git_models import git, index, lock, manifest, objects
 from git_models.errors import ManifestError
 from git_models.manifest import Entry, Manifest
 from git_models.repo import Repo
@@ -96,6 +96,7 @@ def record(
     track: Sequence[str] | None = None,
     active: Mapping[str, str | None] | None = None,
     moved: tuple[str, str] | None = None,
+    stage: bool = True,
 ) -> None:
     """Change entries in the work tree's manifest and in the index's, each from what it was.
 
@@ -104,20 +105,54 @@ def record(
     index and the same command does it again. Raises ManifestError before anything is changed.
     """
 
-    def changed(raw: bytes) -> bytes:
+    def changed(raw: bytes, models: Mapping[str, Entry | None]) -> bytes:
         if moved:
             raw = manifest.move(raw, *moved)
-        return manifest.update(raw, models or {}, remotes=remotes or {}, track=track, active=active or {})
+        return manifest.update(raw, models, remotes=remotes or {}, track=track, active=active or {})
 
-    mine = data(repo)
-    in_index = index.entries([manifest.NAME]).get(manifest.NAME)
-    theirs = index.blob(in_index[1]) if in_index else b""
-    new_mine = changed(mine)
-    new_theirs = new_mine if theirs == mine else changed(theirs)
-    if new_mine != mine:
-        write(repo, new_mine)
-    staged = {manifest.NAME: index.write_blob(new_theirs)} if new_theirs != theirs else {}
-    index.edit(remove=remove, add=staged)
+    with lock.hold(repo.models, "models.yaml"):
+        mine = data(repo)
+        agreed = is_synced(repo, mine)
+        if unmerged(repo):
+            raise ManifestError(
+                "models.yaml is in the middle of a merge",
+                fix="git models checkout --ours or --theirs, or edit it; then git add models.yaml",
+            )
+        new_mine = changed(mine, models or {})
+        staged: dict[str, str] = {}
+        if stage:
+            in_index = index.entries([manifest.NAME]).get(manifest.NAME)
+            theirs = index.blob(in_index[1]) if in_index else b""
+            new_theirs = new_mine
+            if theirs != mine:
+                before, staged_before = parse(repo, mine).models, parse(repo, theirs).models
+                own = {p: _applied(before.get(p), e, staged_before.get(p)) for p, e in (models or {}).items()}
+                new_theirs = changed(theirs, own)
+            staged = {manifest.NAME: index.write_blob(new_theirs)} if new_theirs != theirs else {}
+        if new_mine != mine:
+            write(repo, new_mine)
+        index.edit(remove=remove, add=staged)
+        if agreed:
+            # What is recorded is on disk: the hooks need not sync for it. A sync that was due before stays due.
+            note_synced(repo, new_mine, due=os.path.exists(_due_file(repo)))
+
+
+def is_synced(repo: Repo, raw: bytes) -> bool:
+    """Whether this is the manifest that the models on disk were last made to match."""
+    try:
+        with open(synced_file(repo), "rb") as file:
+            return file.read() == raw
+    except FileNotFoundError:
+        return not raw.strip()
+
+
+def _applied(before: Entry | None, after: Entry | None, to: Entry | None) -> Entry | None:
+    """`to` with these bytes and with what else `after` changes in `before`: an unstaged edit stays unstaged."""
+    if after is None or to is None:
+        return after
+    bytes_too = ("md5", "sha256", "size", "asset", "parts", "urls")
+    fields = {f: v for f, v in after._asdict().items() if f in bytes_too or not before or v != getattr(before, f)}
+    return to._replace(**fields)
 
 
 def stage(repo: Repo, raw: bytes) -> None:
@@ -144,10 +179,14 @@ def write(repo: Repo, raw: bytes) -> None:
         raise
 
 
+def _due_file(repo: Repo) -> str:
+    return os.path.join(repo.state, "due")
+
+
 def note_synced(repo: Repo, raw: bytes | None, due: bool = False) -> None:
     """Remember which manifest the models on disk match (None: there is none); `due` asks the next hook to go on."""
     os.makedirs(repo.state, exist_ok=True)
-    flag = os.path.join(repo.state, "due")
+    flag = _due_file(repo)
     if due:
         with open(flag, "w"):
             pass

@@ -5,13 +5,33 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from git_models.errors import ModelsError, NotThere
+from git_models.errors import ModelsError, NotAModel, NotThere
 from git_models.manifest import NAME, Entry
 from git_models.output import duration, plural, size
+from git_models.urls import redact
 
 RECORDED_RUN_AGAIN = f"recorded in {NAME}; git had already decided that there was nothing to commit"
 
+NO_MODELS = f"{NAME} names no models: nothing to pull"
+
 NO_MANIFEST = f"there is no {NAME} here: nothing to pull. Begin with git models add PATH"
+
+
+INTERRUPTED = "interrupted; the same command goes on where it stopped"
+
+
+def told(failed: ModelsError) -> str:
+    """An error as it is printed: what happened, then the commands to type next. Secrets are taken out."""
+    lines = [f"git models: {failed.what}"]
+    if failed.fix:
+        lines.append("  next: " + failed.fix.replace("\n", "\n        "))
+    return redact("\n".join(lines))
+
+
+def _either(*ways: tuple[str, str]) -> str:
+    """Several commands and what each is for, in two columns."""
+    width = max(len(command) for command, _ in ways)
+    return "\n".join(f"{command:<{width}}  # {purpose}" for command, purpose in ways)
 
 
 def unknown(text: str, paths: Sequence[str]) -> ModelsError:
@@ -32,15 +52,12 @@ def too_large(found: Sequence[tuple[str, int]]) -> ModelsError:
     lines = [f"  {path} ({size(count)})" for path, count in found]
     first = found[0][0]
     return ModelsError(
-        "\n".join(
-            [
-                f"GitHub refuses files over 100 MB, and this commit carries {plural(len(found), 'such file')}:",
-                *lines,
-            ]
+        "\n".join([f"GitHub refuses files over 100 MB, and this commit has {len(found)} of them:", *lines]),
+        _either(
+            (f"git models add {first}", "keep it as a model, outside git"),
+            (f"git restore --staged {first}", "leave it out of this commit"),
+            ("git config models.limit 0", "no limit here (GitHub still has one)"),
         ),
-        f"git models add {first}            # keep it as a model, outside git\n"
-        f"        git restore --staged {first}        # leave it out of this commit\n"
-        f"        git config models.limit 0           # no limit here (not for GitHub)",
     )
 
 
@@ -57,8 +74,10 @@ def too_much(new: Sequence[tuple[str, int]]) -> ModelsError:
     total = sum(count for _, count in new)
     return ModelsError(
         "\n".join([f"this commit would record {plural(len(new), 'new weight file')} ({size(total)}):", *lines]),
-        f"git models add {top}/             # yes, keep them as models\n"
-        f"        git models untrack '{top}/**'     # no, they are not for this repository",
+        _either(
+            (f"git models add {top}", "yes, keep them as models"),
+            (f"git models untrack '{top}/**'", "no, they are not for this repository"),
+        ),
     )
 
 
@@ -66,15 +85,36 @@ def nowhere(entry: Entry, recorded: str) -> ModelsError:
     """An object that a commit names is neither here nor on the remote."""
     who = f"recorded by {recorded}" if recorded else "recorded by no commit yet"
     return NotThere(
-        f"{entry.path}: its bytes ({size(max(entry.size, 0))}, sha256 {entry.sha256[:12]}…) are neither in this clone "
-        f"nor on a remote; {who}",
+        f"{entry.path}: its bytes are neither in this clone nor on a remote\n"
+        f"  ({size(max(entry.size, 0))}, sha256 {entry.sha256[:12]}…; {who})",
         "git models push   # in the clone where it was recorded",
     )
 
 
-def unapproved(name: str, url: str) -> str:
+def other_bytes(path: str, source: str, what: str, got: object, expected: object) -> NotAModel:
+    """What arrived is not what models.yaml names; `what` is "bytes", "SHA-256" or "MD5"."""
+    short = [text if len(text) <= 20 else f"{text[:12]}…" for text in (str(got), str(expected))]
+    return NotAModel(
+        f"{path}: what {source} sent is not the model\n"
+        f"  ({what} {short[0]} instead of {short[1]}); nothing was put in place",
+        _either(
+            ("git models pull", "once more: the line may have been bad"),
+            ("git models verify --remote", "is it the place's copy that is bad?"),
+        ),
+    )
+
+
+def instead(path: str, source: str, arrived: str) -> NotAModel:
+    """A page or a pointer arrived under the model's name."""
+    return NotAModel(
+        f"{path}: {source} sent {arrived}\n  instead of the model; it was not kept",
+        f"git models pull {path}   # when {source} answers properly again",
+    )
+
+
+def unapproved(name: str, url: str) -> ModelsError:
     """A place that only the manifest names."""
-    return f"{NAME} names the place {url}, which you have not approved: git models remote trust {name}"
+    return ModelsError(f"{NAME} names a place that you have not approved: {url}", f"git models remote trust {name}")
 
 
 def no_place() -> ModelsError:
@@ -84,10 +124,11 @@ def no_place() -> ModelsError:
 
 def kept_local(path: str) -> str:
     """A locally changed model stands where another version is due."""
-    return (
-        f"{path} has changes that are recorded nowhere, so it was left as it is: "
-        f"git models add {path}, or git models checkout --force {path}"
+    ways = _either(
+        (f"git models add {path}", "record them"),
+        (f"git models checkout --force {path}", "drop them"),
     )
+    return f"{path} was left as it is: its changes are recorded nowhere\n  next: " + ways.replace("\n", "\n        ")
 
 
 def still_missing(count: int, total: int) -> str:
@@ -109,13 +150,14 @@ def above_limit(count: int, total: int, limit: int) -> str:
 def long_upload(seconds: float) -> str:
     """Before an upload that outlasts an idle SSH connection."""
     return (
-        f"this upload takes about {duration(seconds)}. If git then says 'Broken pipe', the models are stored "
-        "all the same: git push again is quick. (git models push && git push avoids it.)"
+        f"this upload takes about {duration(seconds)}, and a server may close git's connection meanwhile.\n"
+        "If git says 'Broken pipe', all models are stored and git push again is quick.\n"
+        "  next time: git models push && git push"
     )
 
 
-def gh001(found: Sequence[tuple[str, int, str]]) -> ModelsError:
-    """The push carries blobs that GitHub refuses (its error GH001)."""
+def gh001(found: Sequence[tuple[str, int, str]], base: str) -> ModelsError:
+    """The push carries blobs that GitHub refuses (its error GH001); `base` is the last pushed commit, "" if none."""
     lines = [f"  {path} ({size(count)}) in commit {commit}" for path, count, commit in found[:10]]
     if len(found) > 10:
         lines.append(f"  and {len(found) - 10} more")
@@ -124,17 +166,19 @@ def gh001(found: Sequence[tuple[str, int, str]]) -> ModelsError:
             [
                 "GitHub would refuse this push (GH001): files over 100 MB stand in its commits.",
                 *lines,
-                "Deleting them in a later commit does not help: the commits that have them are pushed, too.",
+                "Deleting them in a later commit does not help: the earlier ones are pushed, too.",
             ]
         ),
-        "git models migrate history",
+        f"git reset --soft {base} && git commit   # one new commit in place of those"
+        if base
+        else "git checkout --orphan clean && git commit   # the same files, a new history",
     )
 
 
 def upload_failed(count: int, place: str, first: str, fix: str) -> ModelsError:
     """pre-push could not store everything."""
     return ModelsError(
-        f"{plural(count, 'object')} could not be stored at {place}, so nothing was pushed. {first}",
+        f"nothing was pushed: {plural(count, 'object')} could not be stored at\n  {place}\n  {first}",
         fix or "git push   # goes on where it stopped",
     )
 
@@ -142,8 +186,8 @@ def upload_failed(count: int, place: str, first: str, fix: str) -> ModelsError:
 def store_tag(ref: str) -> ModelsError:
     """A push would delete the tag that the store's release hangs on."""
     return ModelsError(
-        f"this push would delete {ref} on the remote. The release with all models hangs on that tag: "
-        "without it every download fails",
+        f"this push would delete {ref}, on which the release with all models hangs:\n"
+        "  without that tag every download fails",
         "git fetch origin 'refs/tags/*:refs/tags/*' && git push --mirror",
     )
 
@@ -156,8 +200,9 @@ def stored(count: int, total: int, url: str) -> str:
 def first_push(url: str) -> ModelsError:
     """The refs of a first push went ahead of it; git now finds them there and calls that a failure."""
     return ModelsError(
-        f"this repository was empty, so its refs went first and the models after them: everything is there, at {url}. "
-        "git says 'failed to push' now, because it finds the refs already pushed",
+        "this repository was empty, so its refs went first and the models after them:\n"
+        f"  everything is there, at {url}.\n"
+        "  git says 'failed to push' now, because it finds the refs already pushed",
         "git push   # says: Everything up-to-date",
     )
 
@@ -165,6 +210,6 @@ def first_push(url: str) -> ModelsError:
 def first_push_failed(failed: ModelsError) -> ModelsError:
     """The refs are on the remote, the models are not."""
     return ModelsError(
-        f"this repository was empty, so its refs went first; they are there, but the models are not: {failed.what}",
+        f"this repository was empty, so its refs went first: they are there, the models are not\n  {failed.what}",
         "git models push",
     )

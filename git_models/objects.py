@@ -264,5 +264,6 @@ def need_space(folder: str, count: int, what: str) -> None:
         from git_models.output import size
 
         raise ModelsError(
-            f"no room on the disk for {what}: {size(count)} needed, {size(free)} free in {folder}", "git models prune"
+            f"no room on the disk for {what}: {size(count)} needed, {size(free)} free in {folder}",
+            "free some space, then the same command again",
         )

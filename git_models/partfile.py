@@ -36,7 +36,7 @@ def disk(what: str) -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise ModelsError(
-                f"the disk is full ({what})", fix="free space (git models du), then the same command again"
+                f"the disk is full ({what})", fix="free some space, then the same command again"
             ) from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise ModelsError(f"no permission to write {what} ({error.strerror})") from error

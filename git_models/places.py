@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Collection, Iterator
 from typing import NamedTuple
 
-from git_models import git, remotes
+from git_models import git, messages, remotes
 from git_models.errors import ModelsError
 from git_models.manifest import Manifest
 from git_models.remotes.base import Remote
@@ -59,7 +59,7 @@ def for_push(repo: Repo, known: Manifest, git_remote: str = "", url: str = "") -
         return readers
     unapproved = next(iter(known.remotes), "")
     if unapproved:
-        raise _not_approved(unapproved, known.remotes[unapproved])
+        raise messages.unapproved(unapproved, known.remotes[unapproved])
     raise ModelsError(
         "no remote for models: origin is not a GitHub repository and no other place is configured",
         "git models remote add NAME URL   # for example file:///mnt/models",
@@ -145,7 +145,7 @@ def approved(repo: Repo, name: str, url: str) -> bool:
 def connect(repo: Repo, place: Place, patience: float = 30, wait: Callable[[float, str], None] | None = None) -> Remote:
     """The remote itself. Raises ModelsError for a place that is not approved or cannot be used."""
     if not place.approved:
-        raise _not_approved(place.name, place.url)
+        raise messages.unapproved(place.name, place.url)
     options = remotes.Options(
         top=repo.top,
         cache=os.path.join(repo.models, "listings"),
@@ -160,13 +160,7 @@ def connect(repo: Repo, place: Place, patience: float = 30, wait: Callable[[floa
 def need_writable(place: Place) -> None:
     """Raises ModelsError for a place that may only be read: models never go where nobody sent them."""
     if place.anonymous or not place.approved:
-        raise _not_approved(place.name, place.url)
-
-
-def _not_approved(name: str, url: str) -> ModelsError:
-    return ModelsError(
-        f"models.yaml names the place {name} ({url}), which you have not approved", f"git models remote trust {name}"
-    )
+        raise messages.unapproved(place.name, place.url)
 
 
 def _named_by_manifest(repo: Repo, name: str, url: str) -> Place:

@@ -6,10 +6,11 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from git_models import excludes, index, link, manifest, manifests, objects, paths, statcache, worktree
+from git_models import excludes, index, link, manifest, manifests, objects, paths, placing, statcache
 from git_models.errors import ModelsError
 from git_models.manifest import Manifest
 from git_models.repo import Repo
+from git_models.sight import OK, TRACKED, Sight, states
 
 
 class Removal(NamedTuple):
@@ -25,12 +26,12 @@ def plan(repo: Repo, known: Manifest, names: Sequence[str], *, cached: bool, for
 
     With `cached` the files stay; so does a file that git itself tracks.
     """
-    sight = worktree.Sight(repo)
+    sight = Sight(repo)
     held = objects.held_anywhere(repo.models)
     found = []
-    for state in worktree.states(repo, known, sight, names):
-        stays = cached or state.state == worktree.TRACKED
-        recorded = state.state == worktree.OK or objects.has(repo.models, state.oid) or state.oid in held
+    for state in states(repo, known, sight, names):
+        stays = cached or state.state == TRACKED
+        recorded = state.state == OK or objects.has(repo.models, state.oid) or state.oid in held
         found.append(Removal(state.path, "" if stays else state.oid, recorded))
     sight.save(known)
     changed = [r.path for r in found if r.oid and not r.recorded]
@@ -53,13 +54,13 @@ def remove(repo: Repo, known: Manifest, removals: Sequence[Removal]) -> None:
     manifest.update(manifests.data(repo), dict.fromkeys(names))  # raises before a file has gone
     for removal in removals:
         if removal.oid:
-            worktree.put_away(repo, removal.path, removal.oid)
+            placing.put_away(repo, removal.path, removal.oid)
             _drop_empty_folders(repo, removal.path)
     active: dict[str, str | None] = {
         name: None for name, target in known.active.items() if target.partition("@")[0] in names
     }
     manifests.record(repo, dict.fromkeys(names), active=active)
-    _settle(repo)
+    excludes.rebuild(repo)
 
 
 def _drop_empty_folders(repo: Repo, path: str) -> None:
@@ -83,13 +84,13 @@ def move(repo: Repo, known: Manifest, old: str, new: str) -> None:
         raise ModelsError(f"{new} is a model already", f"git models rm {new}")
     if os.path.lexists(repo.path(new)):
         raise ModelsError(f"there is a file at {new} already; it was not overwritten", f"git models list {old}")
-    if index.entries([new]):
-        raise ModelsError(f"git tracks {new} already", f"git rm --cached {new}")
+    for path in index.entries([old, new]):
+        raise ModelsError(f"git tracks {path} itself", f"git rm --cached {path}")
     manifest.move(manifests.data(repo), old, new)  # raises before the file has moved
     before = link.regular(repo.top, old)
     if before is None and os.path.lexists(repo.path(old)):
         raise ModelsError(f"{old} is a link or a folder, not the model's file", f"ls -l {old}")
-    sight = worktree.Sight(repo)
+    sight = Sight(repo)
     record = sight.cache.get(old)
     trusted = record is not None and before is not None and statcache.trusted(record, before)
     if before is not None:
@@ -105,7 +106,7 @@ def move(repo: Repo, known: Manifest, old: str, new: str) -> None:
         sight.learn(new, record[0], record[1])  # a rename changes ctime
     sight.save(manifests.current(repo))
     _drop_empty_folders(repo, old)
-    _settle(repo)
+    excludes.rebuild(repo)
 
 
 def _rename(repo: Repo, old: str, new: str) -> None:
@@ -122,10 +123,3 @@ def _rename(repo: Repo, old: str, new: str) -> None:
 
 def _renamed(active: Mapping[str, str], old: str, new: str) -> dict[str, str | None]:
     return {name: new + target[len(old) :] for name, target in active.items() if target.partition("@")[0] == old}
-
-
-def _settle(repo: Repo) -> None:
-    """The disk already is as the new manifest says: a later sync must not sweep what was left on purpose."""
-    excludes.rebuild(repo)
-    due = os.path.exists(os.path.join(repo.state, "due"))
-    manifests.note_synced(repo, manifests.data(repo), due=due)

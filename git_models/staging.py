@@ -7,7 +7,20 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from git_models import excludes, index, link, manifest, manifests, objects, paths, patterns, places, statcache, transfer
+from git_models import (
+    excludes,
+    index,
+    link,
+    lock,
+    manifest,
+    manifests,
+    objects,
+    paths,
+    patterns,
+    places,
+    statcache,
+    transfer,
+)
 from git_models.errors import ManifestError, ModelsError
 from git_models.hashing import Digests
 from git_models.manifest import Entry, Manifest
@@ -165,7 +178,7 @@ def add(repo: Repo, wanted: Sequence[str], fields: Mapping[str, Any], advance: A
     _refuse_submodules(fresh)
     kept = keep_files(repo, fresh, advance)
     remove = {p: tracked[p][1] for p in fresh if p in tracked}
-    done = register(repo, known, kept, fields, remove=remove, cache=cache)
+    done = register(repo, known, kept, fields, remove=remove)
     return done._replace(unchanged=(*unchanged, *done.unchanged))
 
 
@@ -176,14 +189,18 @@ def register(
     fields: Mapping[str, Any],
     *,
     remove: Mapping[str, str],
-    cache: dict[str, statcache.Record] | None = None,
+    stage: bool = True,
 ) -> Added:
-    """Write entries for bytes that the store holds now, and take `remove` (path -> blob) out of the index."""
-    cache = statcache.load(stat_file(repo)) if cache is None else cache
+    """Write entries for bytes that the store holds now, and take `remove` (path -> blob) out of the index.
+
+    Without `stage` the index stays as it is.
+    """
     new: list[str] = []
     changed: list[str] = []
-    unchanged, moved = [], []
+    unchanged: list[str] = []
+    moved: list[tuple[str, str]] = []
     changes: dict[str, Entry | None] = {}
+    staged = manifests.at(repo, "")
     for item in kept:
         old = known.models.get(item.path)
         source = _moved_from(repo, known, item, changes) if old is None else None
@@ -194,31 +211,28 @@ def register(
             continue
         file = objects.path(repo.models, item.digests.sha256)
         entry = make_entry(repo, known, item.path, item.digests, file, fields)
-        if entry == old:
-            unchanged.append(item.path)
-        else:
-            (changed if old else new).append(item.path)
-            changes[item.path] = entry
+        # A commit that was aborted may have moved the entry on disk and not in the index.
+        stale = _moved_from(repo, staged, item, changes)
+        if stale is not None and stale.path not in known.models:
+            changes[stale.path] = None
+        (unchanged if entry == old else changed if old else new).append(item.path)
+        changes[item.path] = entry  # an unchanged one, too: the index may not have it yet
     # Once, when the manifest is made: a fork's clone could not know where its upstream keeps the bytes.
     readers = {} if known.models or not changes else places.for_readers(repo, known)
-    manifests.record(repo, changes, remove=remove, remotes=readers)
+    manifests.record(repo, changes, remove=remove, remotes=readers, stage=stage)
     excludes.rebuild(repo)
-    for item in kept:
-        if item.record is not None:
-            cache[item.path] = item.record
-        else:
-            cache.pop(item.path, None)
-    for old_path, _ in moved:
-        cache.pop(old_path, None)
-    save_stat(repo, cache)
-    _agree(repo)
+    with lock.hold(repo.models, "the stat cache"):
+        cache = statcache.load(stat_file(repo))
+        for item in kept:
+            if item.record is not None:
+                cache[item.path] = item.record
+            else:
+                cache.pop(item.path, None)
+        for old_path, _ in moved:
+            cache.pop(old_path, None)
+        save_stat(repo, cache)
     total = sum(item.digests.size for item in kept)
     return Added(tuple(new), tuple(changed), tuple(moved), tuple(unchanged), total)
-
-
-def _agree(repo: Repo) -> None:
-    """What was just recorded is on disk: the hooks need not sync for it."""
-    manifests.note_synced(repo, manifests.data(repo), due=os.path.exists(os.path.join(repo.state, "due")))
 
 
 def _moved_from(repo: Repo, known: Manifest, item: Kept, changes: Mapping[str, Entry | None]) -> Entry | None:

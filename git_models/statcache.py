@@ -70,5 +70,10 @@ def changed(file: str, top: str) -> bool:
     return False
 
 
+def gone(file: str, top: str) -> bool:
+    """Whether any recorded file is not there."""
+    return not all(os.path.lexists(os.path.join(top, path)) for path in load(file))
+
+
 if __name__ == "__main__":
-    sys.exit(changed(sys.argv[1], sys.argv[2]))
+    sys.exit((gone if "gone" in sys.argv[3:] else changed)(*sys.argv[1:3]))

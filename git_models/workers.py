@@ -136,6 +136,7 @@ class Crew:
             self.check()
             if (rest := self._not_before - self.pace.clock()) > 0:
                 self.pause(rest, "the service asked to wait")
+            began = self.pace.clock()
             try:
                 return do()
             except Transient as error:
@@ -146,9 +147,9 @@ class Crew:
                 delay = self._delay(error, failures)
                 now = self.pace.clock()
                 if isinstance(error, Offline):
-                    dark = now if dark is None else dark
-                    left = dark + patience - now
-                    if left <= delay:
+                    # From before the attempt: one that timed out has used up its share.
+                    dark = began if dark is None else dark
+                    if dark + patience - now <= delay:
                         raise
                 elif failures >= self.pace.tries or delay > limit:
                     raise

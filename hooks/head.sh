@@ -4,16 +4,29 @@
 python='@PYTHON@'
 package='@PACKAGE@'
 
-# The hook that was here before runs first, with the same arguments and the same input.
-before=$0.before-git-models
+# The hook that was here before runs first, with the same arguments and the same input. Some shell
+# hooks (Husky's) ask for their own name, so a shell is given it.
+before=${0%/*}/@NAME@.before-git-models
+earlier() {
+	IFS= read -r line <"$before"
+	case $line in
+	'#!'*/*sh | '#!'*/*sh\ -*) ${line#??} -c 'file=$1; shift; . "$file"' "${0%/*}/@NAME@" "$before" "$@" ;;
+	*) "$before" "$@" ;;
+	esac
+}
+# Where the pre-commit framework calls us, it must not be called from here again.
+[ -z "$PRE_COMMIT_RUNNING_LEGACY" ] || ! grep -q hook-impl "$before" 2>/dev/null || before=
 input=
 case @NAME@ in pre-push | post-rewrite) input=$(cat) ;; esac
 if [ -x "$before" ]; then
 	case @NAME@ in
-	pre-push | post-rewrite) printf '%s\n' "$input" | "$before" "$@" || exit ;;
-	*) "$before" "$@" || exit ;;
+	pre-push | post-rewrite) printf '%s\n' "$input" | earlier "$@" || exit ;;
+	*) earlier "$@" || exit ;;
 	esac
 fi
+
+# To git's question which files changed: look at everything yourself (githooks(5), version 2).
+case @NAME@ in fsmonitor) printf 'git-models\000/\000' ;; esac
 
 # GIT_MODELS_RUNNING: git was called by git models itself, which knows what it is doing.
 [ -z "$GIT_MODELS_SKIP$GIT_MODELS_RUNNING" ] || exit 0
@@ -23,7 +36,7 @@ state=$dir/models
 # Start Python for this event and end with its answer. Only a pre-* hook may stop git.
 start() {
 	status=1
-	if [ -x "$python" ]; then
+	if [ -x "$python" ] && [ -e "$package/main.py" ]; then
 		export GIT_MODELS_PARENT="$PPID"
 		case @NAME@ in
 		pre-push | post-rewrite) printf '%s\n' "$input" | "$python" -I -m git_models hook @NAME@ "$@" ;;
@@ -31,7 +44,8 @@ start() {
 		esac
 		status=$?
 	else
-		echo "git models: $python is gone, so models were not looked at." >&2
+		echo "git models: it is no longer installed for $python," >&2
+		echo "so nobody looked at the models of this repository." >&2
 		echo "  next: pip install git-models && git models setup" >&2
 	fi
 	case @NAME@ in pre-*) exit $status ;; esac
@@ -40,16 +54,18 @@ start() {
 
 # Whether the git that runs this hook was called with one of these words.
 called_with() {
-	if [ -r "/proc/$PPID/cmdline" ]; then
-		tr '\0' '\n' <"/proc/$PPID/cmdline"
+	pid=$PPID
+	# The pre-commit framework stands in between.
+	[ -z "$PRE_COMMIT_RUNNING_LEGACY" ] || pid=$(ps -o ppid= -p "$PPID" | tr -d ' ')
+	if [ -r "/proc/$pid/cmdline" ]; then
+		tr '\0' '\n' <"/proc/$pid/cmdline"
 	else
-		ps -o args= -p "$PPID" | tr ' ' '\n'
+		ps -o args= -p "$pid" | tr ' ' '\n'
 	fi | grep -qxF "$@"
 }
 
-# Whether the models on disk may not match models.yaml.
-due() {
-	[ ! -e "$state/due" ] || return 0
+# Whether models.yaml is not the one that the models on disk were last made to match.
+differs() {
 	if [ -e models.yaml ]; then
 		! cmp -s models.yaml "$state/synced.yaml"
 	else
@@ -57,7 +73,31 @@ due() {
 	fi
 }
 
-# Whether git is replaying commits: then we wait for the end of it.
+# The same, or an earlier hook left something to fetch.
+due() {
+	[ -e "$state/due" ] || differs
+}
+
+# The first word of a file's first line that is no comment.
+first() {
+	while read -r word _; do
+		case $word in '' | '#'*) ;; *) break ;; esac
+	done <"$1"
+	echo "$word"
+}
+
+# Whether git is replaying commits and goes on after this one: then we wait for the last, or for one
+# at which git stops. A fast-forward rebase runs all its hooks with nothing left to do.
 replaying() {
-	[ -e "$dir/rebase-merge" ] || [ -e "$dir/rebase-apply" ]
+	if [ -e "$dir/rebase-apply/next" ]; then
+		[ "$(cat "$dir/rebase-apply/next")" -lt "$(cat "$dir/rebase-apply/last")" ]
+	elif [ -e "$dir/rebase-merge" ]; then
+		[ -e "$dir/rebase-merge/git-rebase-todo" ] || return 0
+		case $(first "$dir/rebase-merge/git-rebase-todo") in '' | exec | x | break | b) return 1 ;; esac
+		[ ! -e "$dir/rebase-merge/amend" ] || return 1
+		case $(tail -n 1 "$dir/rebase-merge/done" 2>/dev/null) in 'edit '* | 'e '*) return 1 ;; esac
+		return 0
+	else
+		return 1
+	fi
 }

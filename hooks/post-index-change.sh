@@ -1,4 +1,4 @@
 
 # git waits for this hook, and calls it often. Nothing is fetched here.
-if ! replaying && due; then start "$@"; fi
+if differs && ! replaying; then start "$@"; fi
 exit 0

@@ -1,3 +1,3 @@
 
-if ! replaying && due; then start "$@"; fi
+if due && ! replaying; then start "$@"; fi
 exit 0

@@ -27,7 +27,7 @@ END
 
 # A commit that replaces HEAD may keep a weight of HEAD's.
 against=HEAD
-if called_with -e --amend; then against=HEAD^; fi
+if called_with -e --amend -e --amen -e --ame -e --am; then against=HEAD^; fi
 git rev-parse -q --verify "$against" >/dev/null || start
 git diff-index --cached --quiet --no-renames --diff-filter=d "$against" -- "$@" || start
 git diff-index --cached --no-renames --diff-filter=d --no-abbrev "$against" |
@@ -41,7 +41,7 @@ git diff-index --cached --no-renames --diff-filter=d --no-abbrev "$against" |
 } || start
 
 # A recorded model that changed on disk.
-if [ -e "$state/stat" ] && [ -x "$python" ]; then
+if [ -e "$state/stat" ] && [ -x "$python" ] && [ -e "$package/statcache.py" ]; then
 	"$python" -I -S "$package/statcache.py" "$state/stat" . || start
 fi
 exit 0

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import git_models
-from tests.helpers import ROOT, seal
+from tests.helpers import ROOT, seal, team
 from tests.helpers.sandbox import Sandbox
 
 # git_models.hooks is the folder hooks/ of the checkout; an installed package has it inside.
@@ -79,3 +79,31 @@ def place(tmp_path: Path) -> Path:
     folder = tmp_path / "place"
     folder.mkdir()
     return folder
+
+
+@pytest.fixture(scope="session")
+def begun(tmp_path_factory: pytest.TempPathFactory, _sealed_session: None) -> Path:
+    """Made once: `origin.git`, `repo` and `place` with one model, recorded and pushed."""
+    folder = tmp_path_factory.mktemp("begun")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in seal.personal(tmp_path_factory.mktemp("begin") / "home").items():
+            patch.setenv(name, value)
+        bare, work = Sandbox(folder / "origin.git"), Sandbox(folder / "repo")
+        (folder / "place").mkdir()
+        bare.root.mkdir()
+        bare.git("init", "--bare")
+        work.root.mkdir()
+        work.git("init")
+        work.git("remote", "add", "origin", bare.root.as_uri())
+        work.write("README.md", "# A repository\n")
+        work.commit("Begin")
+        work.git("push", "-u", "origin", "main")
+        team.begin(work, folder / "place")
+        assert team.until(lambda: not list(team.objects(work))), "the store kept its copy after a push"
+    return folder
+
+
+@pytest.fixture
+def ready(begun: Path, tmp_path: Path) -> Sandbox:
+    """A work tree with version 1 of a model, recorded and pushed; `origin` and the place are beside it."""
+    return team.copy(begun, tmp_path)

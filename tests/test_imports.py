@@ -30,6 +30,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "urls",
     ),
     "storage": (
+        "behind",
         "git",
         "index",
         "inspect",
@@ -47,12 +48,16 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "audit",
         "committing",
         "diagnosis",
+        "driver",
         "events",
+        "placing",
+        "sight",
         "exchange",
         "excludes",
         "githooks",
         "history",
         "removing",
+        "salvage",
         "staging",
         "worktree",
     ),
@@ -65,8 +70,8 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "pygit2": ("index",),
     "requests": ("remotes",),
     "rich": ("output",),
-    # committing starts this program again, to reclaim space behind the commit.
-    "subprocess": ("git", "committing"),
+    # behind starts this program again, for what need not be waited for; credentials asks `gh`.
+    "subprocess": ("git", "behind", "remotes.credentials"),
     "yaml": ("manifest",),
     # Unpickling runs code: nobody.
     "pickle": (),

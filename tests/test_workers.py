@@ -96,6 +96,19 @@ def test_patience_ends_what_is_offline(clock: Clock, patience: float) -> None:
     assert sum(clock.slept) <= patience
 
 
+def test_an_attempt_that_took_all_patience_is_the_last(clock: Clock) -> None:
+    calls: list[float] = []
+
+    def time_out() -> None:
+        calls.append(clock.now)
+        clock.now += 3
+        raise Offline("x")
+
+    with pytest.raises(Offline):
+        crew(clock, patience=3).keep_trying(time_out)
+    assert len(calls) == 1
+
+
 def test_a_wait_ends_when_the_batch_is_stopped() -> None:
     real = Crew(Pace(), 30, lambda _seconds, _why: None)
     threading.Timer(0.05, real.stop.set).start()

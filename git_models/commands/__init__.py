@@ -30,6 +30,7 @@ COMMANDS = {
     "login": ("login", "a token for GitHub"),
     "verify": ("verify", "hash everything again"),
     "hook": ("hook", ""),
+    "merge-driver": ("merge_driver", ""),
 }
 ALIASES = {"install": "setup", "init": "setup", "ls": "list", "ls-files": "list"}
 COMMON = 9
@@ -67,8 +68,8 @@ def parse(words: list[str]) -> argparse.Namespace:
         raise UsageError(f"there is no command {name!r}", f"git models {close[0]}" if close else "git models -h")
     module = import_module(f"git_models.commands.{COMMANDS[name][0] if name in COMMANDS else name}")
     parser = argparse.ArgumentParser(prog=f"git models {words[0]}", description=module.__doc__, allow_abbrev=False)
-    if name != "hook":
-        parser.add_argument("-q", "--quiet", action="store_true", help="only errors")
+    if COMMANDS.get(name, ("", name))[1]:
+        parser.add_argument("-q", "--quiet", action="store_true", help="results and problems only")
         parser.add_argument("-v", "--verbose", action="store_true", help="say more")
         parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
     module.configure(parser)

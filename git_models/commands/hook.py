@@ -17,4 +17,4 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, out: Output) -> int:
     from git_models import events
 
-    return events.handle(args.event, args.rest, sys.stdin, out)
+    return events.handle(args.event, args.rest, sys.stdin, out, framework=args.framework)

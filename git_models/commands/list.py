@@ -9,7 +9,7 @@ from git_models import exchange, history, manifests, objects, places, repo
 from git_models.manifest import Entry, Manifest
 from git_models.output import Output, plural, size
 from git_models.repo import Repo
-from git_models.worktree import OK, Sight, State, states
+from git_models.sight import OK, Sight, State, states
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

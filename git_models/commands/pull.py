@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 
 from git_models import exchange, excludes, githooks, manifests, messages, places, repo, worktree
+from git_models.errors import ModelsError
 from git_models.manifest import Entry
 from git_models.output import Output, plural, size
 from git_models.repo import Repo
@@ -29,7 +30,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
     here = repo.find()
     known = manifests.current(here)
     if not known.models:
-        out.result("models.yaml names no models: nothing to pull" if manifests.data(here) else messages.NO_MANIFEST)
+        out.result(messages.NO_MODELS if manifests.data(here) else messages.NO_MANIFEST)
         out.document({"fetched": [], "placed": [], "missing": []})
         return 0
     if not args.no_setup and all(h.state == "none" for h in githooks.look(here)):
@@ -66,13 +67,11 @@ def pull(args: argparse.Namespace, here: Repo, out: Output, *, place: bool) -> i
         assert first is not None
         final = more._replace(placed=(*first.placed, *more.placed), removed=first.removed + more.removed)
     if place:
+        exchange.release(here, known)
         excludes.rebuild(here)
         githooks.write_pathspecs(here, known)
     failures = got.failed if got else ()
-    for failure in failures:
-        out.warn(f"git models: {failure.path}: {failure.error.what}")
-    for fix in dict.fromkeys(f.error.fix for f in failures if f.error.fix):
-        out.warn(f"  next: {fix}")
+    _tell(failures, out)
     fetched = got.got if got else ()
     if final is not None:
         for path in final.kept:
@@ -89,6 +88,14 @@ def pull(args: argparse.Namespace, here: Repo, out: Output, *, place: bool) -> i
         }
     )
     return int(bool(failures) or bool(final and (final.refused or final.kept)))
+
+
+def _tell(failures: Sequence[exchange.Failure], out: Output) -> None:
+    """Each failure, and the same advice only once."""
+    for at, failure in enumerate(failures):
+        error = failure.named()
+        last = all(later.error.fix != error.fix for later in failures[at + 1 :])
+        out.warn(messages.told(error if last else ModelsError(error.what)))
 
 
 def _summary(names: Sequence[str], fetched: Sequence[Entry], final: worktree.Synced | None, out: Output) -> None:

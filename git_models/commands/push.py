@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from git_models import exchange, history, manifests, places, repo
+from git_models import exchange, history, manifests, messages, places, repo
 from git_models.output import Output, plural, size
 
 
@@ -44,9 +44,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
         if done.upstream:
             out.result(f"{plural(done.upstream, 'object stays', 'objects stay')} where models.yaml says")
         for failure in done.failed:
-            out.warn(f"git models: {failure.path}: {failure.error.what}")
-            if failure.error.fix:
-                out.warn(f"  next: {failure.error.fix}")
+            out.warn(messages.told(failure.named()))
         failed = failed or bool(done.failed)
         reports.append(
             {
@@ -57,5 +55,6 @@ def run(args: argparse.Namespace, out: Output) -> int:
                 "failed": [{"path": f.path, "error": f.error.what} for f in done.failed],
             }
         )
+    exchange.release(here, known)
     out.document({"dry_run": args.dry_run, "remotes": reports})
     return int(failed)

@@ -117,6 +117,11 @@ def _remove(here: Repo, known: Manifest, args: argparse.Namespace, out: Output) 
     for key in ("url", "trusted"):
         git.run("config", "--unset-all", f"models.{name}.{key}", cwd=here.top, ok=(0, 5))
     git.run("config", "--unset-all", "models.remote", f"^{re.escape(name)}$", cwd=here.top, ok=(0, 5))
+    if name in repo.find().config.urls:
+        raise ModelsError(
+            f"{name} is in the configuration of all your repositories as well; it was left there",
+            f"git config --global --unset models.{name}.url",
+        )
     out.result(f"removed {name}; what it keeps stays there")
     out.document({"name": name, "in_manifest": in_manifest})
     return 0

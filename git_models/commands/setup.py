@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 
-from git_models import excludes, git, githooks, manifests, places, remotes, repo, staging
+from git_models import driver, excludes, git, githooks, manifests, messages, places, remotes, repo, staging
 from git_models.errors import ModelsError
 from git_models.output import Output, plural
 from git_models.repo import Repo
@@ -39,7 +39,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
         out.result(f"models go to {', '.join(p.url for p in targets)}")
     except ModelsError as failed:
         targets = []
-        out.warn(f"git models: {failed.what}\n  next: {failed.fix}")
+        out.warn(messages.told(failed))
     _report_weights(here, out)
     out.result("ready. Next: git add and git commit weight files as always")
     out.document({"hooks": written, "remotes": [p.url for p in targets]})
@@ -57,6 +57,7 @@ def prepare(here: Repo, out: Output, *, hooks: bool = True, watch: bool = False)
                 out.note(f"the {hook.event} hook that was there is kept and runs first")
         if written:
             out.note(f"{plural(len(written), 'hook')} installed in {os.path.relpath(githooks.folder(here), here.top)}")
+    driver.install(here)
     if watch:
         githooks.watch(here)
     if not here.config.raw.get("core.loosecompression"):
@@ -119,6 +120,7 @@ def _uninstall(here: Repo, out: Output) -> int:
     changed = githooks.uninstall(here)
     excludes.remove(here)
     githooks.unwatch(here)
+    driver.uninstall(here)
     out.result(f"{plural(len(changed), 'hook')} taken out; models, models.yaml and .git/models stay")
     out.document({"hooks": changed})
     return 0

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from git_models import git, history, manifests, objects, patterns, repo, staging
 from git_models.output import Output, plural, size
-from git_models.worktree import MISSING, MODIFIED, OK, Sight, State, states
+from git_models.sight import MISSING, MODIFIED, OK, Sight, State, states
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

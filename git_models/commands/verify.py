@@ -7,13 +7,13 @@ import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
-from git_models import audit, exchange, findings, history, link, manifests, objects, repo, worktree
+from git_models import audit, exchange, findings, history, link, manifests, objects, repo
 from git_models.errors import ModelsError
 from git_models.findings import Finding
 from git_models.manifest import Entry
 from git_models.output import Output, plural, size
 from git_models.repo import Repo
-from git_models.worktree import Sight
+from git_models.sight import Sight, same
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -71,7 +71,7 @@ def _file(here: Repo, entry: Entry, sight: Sight, advance: Callable[[int], None]
         )
     if digests is None or st is None:
         return False, None
-    if not worktree.same(entry, digests):
+    if not same(entry, digests):
         fix = f"git models add {path} (keep the change), or git models checkout --force {path} (drop it)"
         return True, Finding(f"{path} has other bytes than models.yaml says (sha256 {digests[0][:12]}…)", fix, path)
     wrong = [n for n, said, real in _facts(entry, digests, st.st_size) if said != real]

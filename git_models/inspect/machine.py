@@ -11,10 +11,10 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 from git_models.inspect.allow import full_name
-from git_models.inspect.opcodes import WEIGHTS_ONLY, Opaque, Operation, operations
+from git_models.inspect.opcodes import WEIGHTS_ONLY, Argument, Opaque, operations
 from git_models.inspect.reading import Broken, Stream
 
-MOST_OPERATIONS = 2_000_000
+MOST_OPERATIONS = 1_000_000
 MOST_BYTES = 64 << 20  # of one pickle
 MOST_MEMORY = 96 << 20  # estimated, of all stand-ins of one file
 
@@ -106,30 +106,31 @@ def walk(stream: Stream, judge: Judge, budget: Budget) -> Walked:
     following = True
     unusual: set[str] = set()
     try:
-        for operation in operations(stream):
+        for name, argument, at in operations(stream):
             budget.operations -= 1
-            argument = operation.argument
-            budget.memory -= (
-                sys.getsizeof(argument) + 8 if isinstance(argument, str | bytes) else _COST.get(operation.name, _CHEAP)
-            )
-            if budget.operations < 0 or budget.memory < 0 or operation.position - start > MOST_BYTES:
-                judge.odd("unknown", "a pickle that is larger than any model needs; given up", operation.position)
+            position = at - start
+            machine.name, machine.argument, machine.position = name, argument, position
+            if type(argument) is str or type(argument) is bytes:
+                budget.memory -= sys.getsizeof(argument) + 8
+            else:
+                budget.memory -= _COST.get(name, _CHEAP)
+            if budget.operations < 0 or budget.memory < 0 or position > MOST_BYTES:
+                judge.odd("unknown", "a pickle that is larger than any model needs; given up", position)
                 return Walked(None, False)
-            if operation.name not in WEIGHTS_ONLY and operation.name not in unusual:
-                unusual.add(operation.name)
-                what = f"uses {operation.name}, which torch.load(weights_only=True) refuses"
-                judge.odd("needs classes", what, operation.position)
+            if name not in WEIGHTS_ONLY and name not in unusual:
+                unusual.add(name)
+                judge.odd("needs classes", f"uses {name}, which torch.load(weights_only=True) refuses", position)
             if not following:
-                machine.only_names(operation)
+                machine.only_names()
                 continue
             try:
-                machine.step(operation)
+                machine.step()
             except (IndexError, KeyError, Broken):
                 # An unpickler may be more lenient here than this machine: go on looking for names.
-                judge.odd("unknown", f"{operation.name} finds no operand: a broken pickle", operation.position)
+                judge.odd("unknown", f"{name} finds no operand: a broken pickle", position)
                 following = False
     except Broken as error:
-        judge.odd("unknown", f"a broken pickle: {error}", stream.position)
+        judge.odd("unknown", f"a broken pickle: {error}", stream.position - start)
         return Walked(None, False)
     return Walked(machine.stack[-1] if following and machine.stack else None, following)
 
@@ -140,27 +141,34 @@ class _Machine:
         self.stack: list[Any] = []
         self.marks: list[list[Any]] = []
         self.memo: dict[int, Any] = {}
+        self.name = ""  # of the operation, its argument and its offset
+        self.argument: Argument = None
+        self.position = 0
 
-    def step(self, operation: Operation) -> None:
+    def step(self) -> None:
         """Do one operation. Raises IndexError, KeyError or Broken where an operand is missing."""
-        act = _ACTS.get(operation.name)
+        act = _ACTS.get(self.name)
         if act is None:
-            self.stack.append(operation.argument)  # a literal
+            self.stack.append(self.argument)  # a literal
         else:
-            act(self, operation)
+            act(self)
 
-    def only_names(self, operation: Operation) -> None:
+    def only_names(self) -> None:
         """Judge the names of an operation whose operands are not known any more."""
-        if operation.name in ("GLOBAL", "INST"):
-            self._import(operation)
-        elif operation.name in ("STACK_GLOBAL", "EXT1", "EXT2", "EXT4"):
-            self.judge.odd("dangerous", f"{operation.name} of a name that cannot be known", operation.position)
+        if self.name in ("GLOBAL", "INST"):
+            self.load(self.names())
+        elif self.name in ("STACK_GLOBAL", "EXT1", "EXT2", "EXT4"):
+            self.judge.odd("dangerous", f"{self.name} of a name that cannot be known", self.position)
 
-    def _import(self, operation: Operation) -> Global:
-        names = operation.argument
-        assert isinstance(names, tuple)
-        module, name = str(names[0]), str(names[1])
-        self.judge.imported(module, name, operation.position)
+    def names(self) -> tuple[str, str]:
+        """The argument of GLOBAL and INST."""
+        assert isinstance(self.argument, tuple)
+        return self.argument
+
+    def load(self, names: tuple[str, str]) -> Global:
+        """What the import of a module's name gives."""
+        module, name = names
+        self.judge.imported(module, name, self.position)
         return Global(full_name(module, name))
 
     def items(self) -> list[Any]:
@@ -168,97 +176,97 @@ class _Machine:
         above, self.stack = self.stack, self.marks.pop()
         return above
 
-    def call(self, operation: Operation, callee: Any, args: Any) -> None:
-        self.judge.called(operation.name, callee, args, operation.position)
+    def call(self, callee: Any, args: Any) -> None:
+        self.judge.called(self.name, callee, args, self.position)
         self.stack.append(Made(callee, args))
 
 
-def _mark(machine: _Machine, _operation: Operation) -> None:
+def _mark(machine: _Machine) -> None:
     machine.marks.append(machine.stack)
     machine.stack = []
 
 
-def _pop(machine: _Machine, _operation: Operation) -> None:
+def _pop(machine: _Machine) -> None:
     if machine.stack:
         machine.stack.pop()
     else:  # as Python's unpickler has it: POP also takes a MARK
         machine.items()
 
 
-def _pop_mark(machine: _Machine, _operation: Operation) -> None:
+def _pop_mark(machine: _Machine) -> None:
     machine.items()
 
 
-def _stop(machine: _Machine, _operation: Operation) -> None:
+def _stop(machine: _Machine) -> None:
     if not machine.stack:
         raise IndexError
 
 
-def _global(machine: _Machine, operation: Operation) -> None:
-    machine.stack.append(machine._import(operation))
+def _global(machine: _Machine) -> None:
+    machine.stack.append(machine.load(machine.names()))
 
 
-def _stack_global(machine: _Machine, operation: Operation) -> None:
+def _stack_global(machine: _Machine) -> None:
     name, module = machine.stack.pop(), machine.stack.pop()
     if isinstance(name, str) and isinstance(module, str):
-        machine.stack.append(machine._import(Operation(operation.name, (module, name), operation.position)))
+        machine.stack.append(machine.load((module, name)))
     else:
-        machine.judge.odd("dangerous", "STACK_GLOBAL of a name that is computed", operation.position)
+        machine.judge.odd("dangerous", "STACK_GLOBAL of a name that is computed", machine.position)
         machine.stack.append(Opaque("a computed name"))
 
 
-def _extension(machine: _Machine, operation: Operation) -> None:
-    machine.judge.odd("dangerous", f"{operation.name}: a name from the reader's own registry", operation.position)
+def _extension(machine: _Machine) -> None:
+    machine.judge.odd("dangerous", f"{machine.name}: a name from the reader's own registry", machine.position)
     machine.stack.append(Opaque("an extension"))
 
 
-def _reduce(machine: _Machine, operation: Operation) -> None:
+def _reduce(machine: _Machine) -> None:
     args, callee = machine.stack.pop(), machine.stack.pop()
-    machine.call(operation, callee, args)
+    machine.call(callee, args)
 
 
-def _newobj_ex(machine: _Machine, operation: Operation) -> None:
+def _newobj_ex(machine: _Machine) -> None:
     keywords, args, callee = machine.stack.pop(), machine.stack.pop(), machine.stack.pop()
-    machine.call(operation, callee, (args, keywords))
+    machine.call(callee, (args, keywords))
 
 
-def _inst(machine: _Machine, operation: Operation) -> None:
+def _inst(machine: _Machine) -> None:
     args = tuple(machine.items())
-    machine.call(operation, machine._import(operation), args)
+    machine.call(machine.load(machine.names()), args)
 
 
-def _obj(machine: _Machine, operation: Operation) -> None:
+def _obj(machine: _Machine) -> None:
     callee, *args = machine.items() or [Opaque("nothing")]
-    machine.call(operation, callee, tuple(args))
+    machine.call(callee, tuple(args))
 
 
-def _build(machine: _Machine, operation: Operation) -> None:
+def _build(machine: _Machine) -> None:
     state, target = machine.stack.pop(), machine.stack[-1]
-    machine.judge.built(target, state, operation.position)
+    machine.judge.built(target, state, machine.position)
     if isinstance(target, Made):
         target.state = state
 
 
-def _persistent(machine: _Machine, operation: Operation) -> None:
-    key = operation.argument if operation.name == "PERSID" else machine.stack.pop()
-    machine.judge.stored(key, operation.position)
+def _persistent(machine: _Machine) -> None:
+    key = machine.argument if machine.name == "PERSID" else machine.stack.pop()
+    machine.judge.stored(key, machine.position)
     if isinstance(key, tuple) and len(key) == 4 and key[0] == "module" and isinstance(key[1], Global):
         machine.stack.append(key[1])  # torch's legacy files wrap classes so, to keep their source
     else:
         machine.stack.append(Stored(key))
 
 
-def _append(machine: _Machine, operation: Operation) -> None:
-    items = machine.items() if operation.name in ("APPENDS", "ADDITEMS") else [machine.stack.pop()]
+def _append(machine: _Machine) -> None:
+    items = machine.items() if machine.name in ("APPENDS", "ADDITEMS") else [machine.stack.pop()]
     target = machine.stack[-1]
     if isinstance(target, list):
         target.extend(items)
     else:
-        machine.judge.filled(operation.name, target, operation.position)
+        machine.judge.filled(machine.name, target, machine.position)
 
 
-def _setitem(machine: _Machine, operation: Operation) -> None:
-    if operation.name == "SETITEMS":
+def _setitem(machine: _Machine) -> None:
+    if machine.name == "SETITEMS":
         items = machine.items()
     else:
         value, key = machine.stack.pop(), machine.stack.pop()
@@ -269,29 +277,29 @@ def _setitem(machine: _Machine, operation: Operation) -> None:
     if isinstance(target, Pairs | Made):
         target.items.extend(items)
     if not isinstance(target, Pairs):
-        machine.judge.filled(operation.name, target, operation.position)
+        machine.judge.filled(machine.name, target, machine.position)
 
 
-def _get(machine: _Machine, operation: Operation) -> None:
-    machine.stack.append(machine.memo[_index(operation)])
+def _get(machine: _Machine) -> None:
+    machine.stack.append(machine.memo[_index(machine)])
 
 
-def _put(machine: _Machine, operation: Operation) -> None:
-    machine.memo[_index(operation)] = machine.stack[-1]
+def _put(machine: _Machine) -> None:
+    machine.memo[_index(machine)] = machine.stack[-1]
 
 
-def _index(operation: Operation) -> int:
-    if not isinstance(operation.argument, int) or operation.argument < 0:
+def _index(machine: _Machine) -> int:
+    if not isinstance(machine.argument, int) or machine.argument < 0:
         raise Broken("no index")
-    return operation.argument
+    return machine.argument
 
 
-def _memoize(machine: _Machine, _operation: Operation) -> None:
+def _memoize(machine: _Machine) -> None:
     machine.memo[len(machine.memo)] = machine.stack[-1]
 
 
-def _tuple_of(count: int) -> Callable[[_Machine, Operation], None]:
-    def act(machine: _Machine, _operation: Operation) -> None:
+def _tuple_of(count: int) -> Callable[[_Machine], None]:
+    def act(machine: _Machine) -> None:
         if len(machine.stack) < count:
             raise IndexError
         machine.stack[-count:] = [tuple(machine.stack[-count:])]
@@ -299,15 +307,15 @@ def _tuple_of(count: int) -> Callable[[_Machine, Operation], None]:
     return act
 
 
-def _push(make: Callable[[_Machine], Any]) -> Callable[[_Machine, Operation], None]:
-    def act(machine: _Machine, _operation: Operation) -> None:
+def _push(make: Callable[[_Machine], Any]) -> Callable[[_Machine], None]:
+    def act(machine: _Machine) -> None:
         value = make(machine)  # first, as it may put back the stack below a MARK
         machine.stack.append(value)
 
     return act
 
 
-def _nothing(_machine: _Machine, _operation: Operation) -> None:
+def _nothing(_machine: _Machine) -> None:
     return
 
 
@@ -323,7 +331,7 @@ def _dict(machine: _Machine) -> Pairs:
     return Pairs(items)
 
 
-_ACTS: dict[str, Callable[[_Machine, Operation], None]] = {
+_ACTS: dict[str, Callable[[_Machine], None]] = {
     "MARK": _mark,
     "STOP": _stop,
     "POP": _pop,

@@ -12,6 +12,7 @@ _MOST_KEYS = 100
 _MOST_ITEMS = 50  # of a list that is shown
 _MOST_TEXT = 2000  # characters
 _MOST_DEPTH = 3
+_MOST_VALUES = 5000  # in all: one list can stand in itself very often
 _STATES = ("optim", "lr_sched", "scaler", "state_dict", "model_state")  # of use to the trainer alone
 _NOTHING = object()
 _FLOATS = {"f8": "d", "f4": "f", "f2": "e", "i8": "q", "i4": "i", "u1": "B", "b1": "?"}
@@ -20,13 +21,16 @@ _FLOATS = {"f8": "d", "f4": "f", "f2": "e", "i8": "q", "i4": "i", "u1": "B", "b1
 def metadata(root: Any) -> dict[str, Any]:
     """The plain values at the top of a checkpoint, as JSON values; tensors and objects are left out."""
     if isinstance(root, Pairs) or (isinstance(root, Made) and root.dotted in allow.CONTAINERS):
-        value = _mapping(root, 0, _STATES)
+        value = _mapping(root, [_MOST_VALUES], 0, _STATES)
         return value if isinstance(value, dict) else {}
     return {}
 
 
-def plain(value: Any, depth: int = 0) -> Any:
+def plain(value: Any, left: list[int], depth: int = 0) -> Any:
     """`value` as a JSON value; dicts without a single plain value, and everything else, are `_NOTHING`."""
+    left[0] -= 1
+    if left[0] < 0:
+        return _NOTHING
     if value is None or isinstance(value, bool | float):
         return value
     if isinstance(value, int):
@@ -38,16 +42,16 @@ def plain(value: Any, depth: int = 0) -> Any:
     if isinstance(value, list | tuple):
         if len(value) > _MOST_ITEMS:
             return _NOTHING
-        listed = [plain(one, depth + 1) for one in value]
+        listed = [plain(one, left, depth + 1) for one in value]
         return _NOTHING if _NOTHING in listed or not listed else listed
     if isinstance(value, Made) and value.dotted in allow.SCALARS:
         return _scalar(value)
     if isinstance(value, Made) and value.dotted in allow.PATHS and isinstance(value.args, tuple):
         return "/".join(part for part in value.args if isinstance(part, str))[:_MOST_TEXT]
-    return _mapping(value, depth)
+    return _mapping(value, left, depth)
 
 
-def _mapping(value: Any, depth: int, without: tuple[str, ...] = ()) -> Any:
+def _mapping(value: Any, left: list[int], depth: int, without: tuple[str, ...] = ()) -> Any:
     items: list[Any] = []
     if isinstance(value, Pairs):
         items = value.items
@@ -58,7 +62,7 @@ def _mapping(value: Any, depth: int, without: tuple[str, ...] = ()) -> Any:
         key = items[at]
         if without and isinstance(key, str) and key.startswith(without):
             continue
-        if isinstance(key, str | int) and (one := plain(items[at + 1], depth + 1)) is not _NOTHING:
+        if isinstance(key, str | int) and (one := plain(items[at + 1], left, depth + 1)) is not _NOTHING:
             result[str(key)[:100]] = one
     return result or _NOTHING
 

@@ -14,7 +14,7 @@ from git_models.inspect.look import Look
 from git_models.inspect.reading import Broken, Stream
 from git_models.inspect.report import Ledger, Tensor
 
-_MOST_FIELDS = 1_000_000
+_MOST_FIELDS = 600_000
 _MOST_DEPTH = 12
 _MOST_TEXT = 4096  # bytes of a text that is kept
 _MOST_KEPT = 100_000  # tensors
@@ -114,8 +114,8 @@ def _top(field: Field, stream: Stream, model: _Model) -> None:
     elif field.wire != 2:
         return
     elif field.number == 7:
-        _graph(field, stream, model, 0)
         model.graphs += 1
+        _graph(field, stream, model, 0)
     elif field.number == 8:  # opset_import
         domain, version = "", 0
         for part in _fields(stream, field.end, model):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Iterator
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from git_models.inspect.reading import Broken, Stream
 
@@ -59,32 +59,51 @@ class Opaque:
 
 
 Argument: TypeAlias = "int | float | bool | str | bytes | tuple[str, str] | Opaque | None"
+Operation: TypeAlias = "tuple[str, Argument, int]"
+"""Name, argument and offset of one instruction."""
 
-
-class Operation(NamedTuple):
-    """One instruction; `position` is its offset in the stream's file."""
-
-    name: str
-    argument: Argument
-    position: int
+_FIXED = -1  # in _TABLE: any other width is read by _argument
+_TABLE: list[tuple[str, int] | None] = [None] * 256
+for _code, _name in NAMES.items():
+    _simple = _name not in _COUNTED and _name not in _LINES and _name not in ("GLOBAL", "INST", "BININT", "BINFLOAT")
+    _TABLE[_code] = (_name, _WIDTH.get(_name, 0) if _simple else _FIXED)
 
 
 def operations(stream: Stream) -> Iterator[Operation]:
     """The instructions up to and with STOP; raises `Broken` at anything that is none."""
     while True:
-        position = stream.position
-        code = stream.take(1)[0]
-        name = NAMES.get(code)
-        if name is None:
-            raise Broken(f"byte {position} is no pickle instruction (0x{code:02x})")
-        yield Operation(name, _argument(name, stream), position)
-        if name == "STOP":
-            return
+        # Most of a pickle's instructions are one or two bytes: they are decoded from the buffer at once.
+        stream.fill(16)
+        base, buffer, at = stream.window()
+        safe = max(at + 1, len(buffer) - 16)
+        while at < safe:
+            known = _TABLE[buffer[at]] if at < len(buffer) else None
+            if known is None:
+                stream.move(at)
+                code = stream.take(1)[0]
+                raise Broken(f"0x{code:02x} is no pickle instruction")
+            name, width = known
+            if width == 0:
+                at += 1
+                if name == "STOP":
+                    stream.move(at)
+                    yield name, None, base + at - 1
+                    return
+                yield name, None, base + at - 1
+            elif width > 0 and at + width < len(buffer):
+                yield name, int.from_bytes(buffer[at + 1 : at + 1 + width], "little"), base + at
+                at += 1 + width
+            else:
+                stream.move(at + 1)
+                argument = _argument(name, stream)
+                yield name, argument, base + at
+                break
+        else:
+            stream.move(at)
 
 
 def _argument(name: str, stream: Stream) -> Argument:
-    if (width := _WIDTH.get(name)) is not None:
-        return int.from_bytes(stream.take(width), "little")
+    """Read an argument; raises `Broken` if the data ends in it."""
     if (width := _COUNTED.get(name)) is not None:
         return _counted(name, stream, stream.number(width))
     if name == "BININT":
@@ -96,7 +115,7 @@ def _argument(name: str, stream: Stream) -> Argument:
         return _text(stream.line()), _text(stream.line())
     if name in _LINES:
         return _line(name, stream.line())
-    return None
+    return stream.number(_WIDTH[name])
 
 
 def _text(data: bytes) -> str:

@@ -54,6 +54,14 @@ class Stream:
         self._buffer, self._base, self._at = self._buffer[self._at :] + more, here, 0
         return len(self._buffer) >= count
 
+    def window(self) -> tuple[int, bytes, int]:
+        """The buffer for a reader in a hurry: offset of its first byte, the bytes, the next one's place."""
+        return self._base, self._buffer, self._at
+
+    def move(self, at: int) -> None:
+        """Go to a place in the buffer that `window` gave."""
+        self._at = at
+
     def take(self, count: int) -> bytes:
         """The next `count` bytes; the caller has bounded `count`. Raises `Broken` at the end."""
         if not self.fill(count):

@@ -11,7 +11,9 @@ from git_models.inspect.look import Look
 from git_models.inspect.machine import Global, Made, Pairs, Stored
 from git_models.inspect.report import Tensor
 
-_MOST_NODES = 1_000_000  # values that are visited
+_MOST_NODES = 500_000  # values that are visited
+_MOST_TENSORS = 200_000
+_MOST_NAME = 400  # characters
 _MOST_DEPTH = 64
 _MOST_DIMENSIONS = 64
 
@@ -38,6 +40,9 @@ def storage_dtype(kind: str) -> str:
 def element_size(dtype: str) -> int:
     """Bytes of one element; 1 for what is unknown or smaller than a byte."""
     return SIZES.get(dtype, 1)
+
+
+_CONTAINERS = (Made, Pairs, list, tuple)
 
 
 class _Found(NamedTuple):
@@ -72,18 +77,22 @@ def _walk(root: Any) -> Iterator[_Found]:
         if isinstance(value, Made) and (tensor := _tensor(value)) is not None:
             yield _Found(name, tensor, buffer)
             continue
-        if depth > _MOST_DEPTH or not isinstance(value, Made | Pairs | list | tuple) or id(value) in entered:
+        if depth > _MOST_DEPTH or len(name) > _MOST_NAME or id(value) in entered:
             continue
         entered.add(id(value))
         below: list[tuple[str, Any, bool, int]] = []
         if isinstance(value, list | tuple):
-            below += [(f"{name}.{place}".lstrip("."), one, buffer, depth + 1) for place, one in enumerate(value)]
+            below += [
+                (f"{name}.{place}".lstrip("."), one, buffer, depth + 1)
+                for place, one in enumerate(value[:_MOST_TENSORS])
+                if isinstance(one, _CONTAINERS)
+            ]
         else:
             items = _dicts(value)
             module = isinstance(value, Made) and any(items[at] == "_parameters" for at in _strings(items))
             for at in range(0, len(items) - 1, 2):
                 key, one = items[at], items[at + 1]
-                if not isinstance(key, str | int) or len(name) > 400:
+                if not isinstance(key, str | int) or not isinstance(one, _CONTAINERS):
                     continue
                 if not module:
                     below.append((f"{name}.{str(key)[:200]}".lstrip("."), one, buffer, depth + 1))
@@ -229,6 +238,8 @@ def tensors(look: Look) -> tuple[Tensor, ...]:
             result += _describe(found, look)
         except ValueError:
             continue  # the scan says what is wrong; here only what can be shown counts
+        if len(result) >= _MOST_TENSORS:
+            break
     return mark_trained(tuple(result))
 
 

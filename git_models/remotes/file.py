@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import errno
+import fcntl
+import hashlib
 import os
 import re
 import secrets
+from builtins import open as open_  # `open` is this module's own
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from types import TracebackType
+from typing import BinaryIO
 from urllib.parse import quote, unquote
 
 from git_models.errors import ModelsError, NotThere, RemoteError, StartOver, Transient, UsageError
@@ -50,18 +54,21 @@ class Folder:
         self.path = path
         self.name = name
         self.url = "file://" + quote(path)
+        self._hashed: dict[tuple[int, int, int], str] = {}  # what this process wrote or read
 
     def has(self, assets: Collection[str]) -> dict[str, Held]:
-        """See Remote; one `stat` an asset."""
+        """See Remote; nobody vouches for what lies in a folder, so the bytes are hashed (once)."""
         found = {}
         with self._words():
-            if self._there():
-                for asset in assets:
-                    try:
-                        size = os.stat(self._file(asset)).st_size
-                    except FileNotFoundError:
-                        continue
-                    found[asset] = Held(asset, size)
+            for asset in assets if self._there() else ():
+                try:
+                    with open_(self._file(asset), "rb") as file:
+                        stat = os.fstat(file.fileno())
+                        if (key := _identity(stat)) not in self._hashed:
+                            self._hashed[key] = _sha256(file)
+                except FileNotFoundError:
+                    continue
+                found[asset] = Held(asset, stat.st_size, self._hashed[key])
         return found
 
     def list(self) -> Iterator[Held]:
@@ -82,8 +89,9 @@ class Folder:
                 return  # the queue looks at what is there
             temp = os.path.join(self.path, f".{upload.asset}.{secrets.token_hex(6)}.tmp")
             try:
-                _copy(upload, temp, advance)
-                _publish(temp, final)
+                digest = _copy(upload, temp, advance)
+                if _publish(temp, final) and digest:
+                    self._hashed[_identity(os.stat(final))] = digest
             finally:
                 if os.path.lexists(temp):
                     os.unlink(temp)
@@ -167,7 +175,7 @@ class Reading:
         self._folder, self._fd, self._stop = folder, fd, stop
         self.start = start
         self.total: int | None = stat.st_size
-        self.tag: str | None = f'"{stat.st_ino:x}-{stat.st_size:x}-{stat.st_mtime_ns:x}"'
+        self.tag: str | None = '"{:x}-{:x}-{:x}"'.format(*_identity(stat))
 
     def __iter__(self) -> Iterator[bytes]:
         at = self.start
@@ -191,71 +199,73 @@ class Reading:
         os.close(self._fd)
 
 
-def _copy(upload: Upload, temp: str, advance: Advance) -> None:
-    """Copy the range to a new file and wait until it is on disk.
+def _identity(stat: os.stat_result) -> tuple[int, int, int]:
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
-    Blocks are shared where the file system can. A hard link would be as quick and is not safe: an
-    object may become a work-tree file, which training overwrites in place.
+
+def _sha256(file: BinaryIO) -> str:
+    hasher = hashlib.sha256()
+    while data := file.read(BLOCK):
+        hasher.update(data)
+    return hasher.hexdigest()
+
+
+def _copy(upload: Upload, temp: str, advance: Advance) -> str:
+    """Copy the range to a new file and wait until it is on disk; the SHA-256 of what was copied.
+
+    Blocks are shared where the file system can ("" then: nothing was read). A hard link would be as
+    quick and is not safe: an object may become a work-tree file, which training overwrites in place.
     """
-    source = os.open(upload.file, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        target = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-        try:
-            whole = upload.offset == 0 and upload.size == os.fstat(source).st_size
-            if whole and _reflink(source, target):
-                advance(upload.size)
-            else:
-                _copy_range(source, target, upload, advance)
-            os.fsync(target)
-        finally:
-            os.close(target)
-    finally:
-        os.close(source)
+    with open_(upload.file, "rb") as source, open_(temp, "xb") as target:
+        whole = upload.offset == 0 and upload.size == os.fstat(source.fileno()).st_size
+        digest = ""
+        if whole and _reflink(source.fileno(), target.fileno()):
+            advance(upload.size)
+        else:
+            digest = _copy_range(source, target, upload, advance)
+        target.flush()
+        os.fsync(target.fileno())
+        return digest
 
 
 def _reflink(source: int, target: int) -> bool:
     try:
-        import fcntl
-
         fcntl.ioctl(target, _FICLONE, source)
-    except (ImportError, OSError):
+    except OSError:
         return False
     return True
 
 
-def _copy_range(source: int, target: int, upload: Upload, advance: Advance) -> None:
-    done, in_kernel = 0, hasattr(os, "copy_file_range")
-    while done < upload.size:
-        want = min(8 * BLOCK, upload.size - done)
-        moved = 0
-        if in_kernel:
-            try:
-                moved = os.copy_file_range(source, target, want, upload.offset + done, done)
-            except OSError:
-                moved = 0  # two file systems, or one that cannot: by hand
-            in_kernel = moved > 0
-        if not moved:
-            data = os.pread(source, min(want, BLOCK), upload.offset + done)
-            moved = os.pwrite(target, data, done) if data else 0
-        if not moved:
-            raise RemoteError(f"{upload.file} is shorter than {upload.offset + upload.size} bytes")
-        done += moved
-        advance(moved)
+def _copy_range(source: BinaryIO, target: BinaryIO, upload: Upload, advance: Advance) -> str:
+    source.seek(upload.offset)
+    rest, hasher = upload.size, hashlib.sha256()
+    while rest and (data := source.read(min(BLOCK, rest))):
+        target.write(data)
+        hasher.update(data)
+        rest -= len(data)
+        advance(len(data))
+    if rest:
+        raise RemoteError(f"{upload.file} is shorter than {upload.offset + upload.size} bytes")
+    if hasher.hexdigest() != upload.sha256:
+        raise RemoteError(f"{upload.file} does not have the SHA-256 {upload.sha256}", fix="git models verify")
+    return upload.sha256
 
 
-def _publish(temp: str, final: str) -> None:
-    """Give the finished file its name unless another writer was first."""
+def _publish(temp: str, final: str) -> bool:
+    """Give the finished file its name; False when another writer was first."""
     try:
         os.link(temp, final)
     except FileExistsError:
-        pass
+        return False
     except OSError as error:
         # Some network and FAT file systems have no links. Names carry the hash: the one who comes
         # second in this small window brings the same bytes.
         if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES):
             raise
-        if not os.path.lexists(final):
-            os.rename(temp, final)
+        if os.path.lexists(final):
+            return False
+        os.rename(temp, final)
+    return True
 
 
 def _sync_folder(path: str) -> None:

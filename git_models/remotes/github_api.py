@@ -177,10 +177,10 @@ class Api:
             )
         if status == 403 and "not accessible" in low:
             return RemoteError(
-                f"the token from {token.source if token else '?'} may only read {repo} "
-                "(a pull request from a fork has such a token)",
-                fix="push the models to your fork (git models push --remote FORK), or take a token with "
-                f'"Contents: write": git models login {place.host}',
+                f"the token from {token.source if token else '?'} may only read {repo}\n"
+                "  (a pull request from a fork has such a token)",
+                fix=f'git models login {place.host}   # a token with "Contents: write"\n'
+                "git models push --remote github://YOU/FORK   # or store them at your fork",
             )
         if "empty" in low and status in (409, 422):
             return EmptyRepository(
@@ -193,8 +193,8 @@ class Api:
         errors = said.get("errors")
         errors = [e for e in errors if isinstance(e, dict)] if isinstance(errors, list) else []
         codes = tuple(str(e.get("code", "")) for e in errors)
-        low += "".join(f"; {e.get('field', '')} {e.get('message', '')}".lower() for e in errors)
-        return Refused(f"{place.host} refuses ({status}): {message}", "", status, low, codes)
+        full = "; ".join([message, *(str(e.get("message") or f"{e.get('field')}: {e.get('code')}") for e in errors)])
+        return Refused(f"{place.host} refuses ({status}): {full}", "", status, full.lower(), codes)
 
     def _limited(self, response: requests.Response, message: str) -> RateLimited | None:
         if response.status_code not in (403, 429):
@@ -222,11 +222,11 @@ class Api:
     def _unseen(self, token: Token | None, writing: bool, repo: str, message: str) -> ModelsError:
         place = self.place
         if self.anonymous:
-            what = f"{repo} on {place.host} is private or does not exist; no token is sent there unasked"
+            what = f"{repo} on {place.host} is private or does not exist:\n  no token is sent there unasked"
             fix = f"git remote add upstream {place.web}.git   # if you may read it"
         elif token is None:
-            what = f"{repo} on {place.host} is private or does not exist: there is no token to look with"
-            fix = f"set {credentials.variables(place.host)[0]}, or: git models login {place.host}"
+            what = f"{repo} on {place.host} is private or does not exist:\n  there is no token to look with"
+            fix = f"git models login {place.host}   # or set {credentials.variables(place.host)[0]}"
         elif writing:
             what = f"the token from {token.source} may not write to {repo} (or {repo} does not exist)"
             fix = f"git models login {place.host} with a token that may write, or git models remote add FORK …"

@@ -5,8 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from git_models import audit
+from git_models.manifest import Entry
+from git_models.remotes import Options
 from tests.commands.conftest import MODEL, answer, snapshot
-from tests.helpers.sandbox import Sandbox
+from tests.fakes.github import GitHub
+from tests.helpers.sandbox import Sandbox, weights
 
 POINTER = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 19332096\n"
 
@@ -176,3 +180,29 @@ def test_remote_finds_an_asset_that_is_gone_or_cut_short(stored: Sandbox, place:
 
 def test_remote_without_any_place_is_not_called_clean(recorded: Sandbox) -> None:
     assert problems(recorded, "--remote") == ["no place to fetch models from is known"]
+
+
+def entry(size: int, *urls: str) -> Entry:
+    return Entry(MODEL, sha256="0" * 64, size=size, urls=urls)
+
+
+def test_a_link_is_right_when_one_of_them_answers_with_the_size(hub: GitHub) -> None:
+    hub.put("owner/repo", "v1", "best.pt", weights(4096))
+    good = f"{hub.url}/owner/repo/releases/download/v1/best.pt"
+    bad = good.replace("best", "gone")
+    assert audit.links([entry(4096, bad, good)], Options()) == []
+    (short,) = audit.links([entry(5000, good)], Options())
+    assert short.what == f"{MODEL}: {good} has 4096 bytes instead of 5000"
+    (gone,) = audit.links([entry(4096, bad)], Options())
+    assert "has nothing under" in gone.what
+
+
+def test_a_link_of_the_manifest_into_a_private_network_is_a_finding_and_not_asked(
+    recorded: Sandbox, hub: GitHub
+) -> None:
+    text = recorded.read("models.yaml").decode().rstrip("\n")
+    recorded.write("models.yaml", f"{text}\n    urls: [{hub.url.replace('http:', 'https:')}/x.pt]\n")
+    recorded.git("add", "models.yaml")
+    recorded.models("check")
+    assert "private network" in problems(recorded, "--remote")[0]
+    assert hub.requests == []

@@ -51,6 +51,13 @@ def test_a_path_that_no_model_may_have_is_refused(recorded: Sandbox, target: str
     assert snapshot(recorded) == before
 
 
+def test_a_model_that_git_tracks_as_well_stays_where_it_is(recorded: Sandbox) -> None:
+    recorded.git("add", "-f", MODEL)
+    before = snapshot(recorded)
+    assert f"git rm --cached {MODEL}" in recorded.models("mv", MODEL, "a.pt", code=1).err
+    assert snapshot(recorded) == before
+
+
 def test_a_model_that_is_not_here_can_be_renamed(recorded: Sandbox) -> None:
     (recorded / MODEL).unlink()
     assert answer(recorded, "mv", MODEL, "a.pt") == {"dry_run": False, "from": MODEL, "to": "a.pt"}

@@ -94,6 +94,12 @@ def test_remove_takes_a_place_out_of_both(repo: Sandbox) -> None:
     assert "no place is called 'gh'" in repo.models("remote", "remove", "gh", code=1).err
 
 
+def test_remove_leaves_what_all_repositories_share_and_says_so(repo: Sandbox, place: Path) -> None:
+    repo.git("config", "--global", "models.disk.url", place.as_uri())
+    told = repo.models("remote", "remove", "disk", code=1)
+    assert "git config --global --unset models.disk.url" in told.err
+
+
 def test_list_says_where_a_place_is_known_from_and_where_models_go(repo: Sandbox, place: Path) -> None:
     repo.git("remote", "set-url", "origin", "git@github.com:owner/repo.git")
     repo.write("models.yaml", "version: 1\nremotes:\n  mirror: {url: 'github://stranger/repo'}\n")

@@ -10,6 +10,8 @@ import pytest
 from tests.fakes.github import GitHub
 from tests.helpers.sandbox import Sandbox
 
+pytest.register_assert_rewrite("tests.helpers.commits")
+
 
 @pytest.fixture
 def work(repo: Sandbox, place: Path) -> Sandbox:

@@ -10,6 +10,8 @@ from tests.helpers.commits import recorded
 from tests.helpers.sandbox import Sandbox, weights
 
 PATH = "weights/best.pt"
+# A branch still holds the file, so it gets no exclude line: git would overwrite it silently.
+SEEN = ["?? weights/"]
 ONE, TWO = weights(4096, 1), weights(5000, 2)
 
 
@@ -229,7 +231,7 @@ def test_a_merge_that_brings_a_weight_stops_and_a_plain_commit_finishes_it(work:
     assert f"this merge would commit {PATH}" in said
     assert "next: git commit" in said
     work.git("commit", "--no-edit")
-    recorded(work, {PATH: ONE})
+    recorded(work, {PATH: ONE}, status=SEEN)
     assert len(work.git("rev-list", "--parents", "-1", "HEAD").out.split()) == 3
 
 
@@ -237,7 +239,7 @@ def test_a_squashed_merge_that_brings_a_weight_is_recorded(work: Sandbox) -> Non
     _branch_with(work, PATH, ONE, skip=True)
     work.git("merge", "--squash", "side")
     work.git("commit", "-m", "Squashed")
-    recorded(work, {PATH: ONE})
+    recorded(work, {PATH: ONE}, status=SEEN)
     assert "side.txt" in work.files_at()
 
 
@@ -253,7 +255,7 @@ def test_a_picked_weight_is_recorded_when_the_user_commits(work: Sandbox, verb: 
         work.commit("Take it out")
         work.git("revert", "--no-commit", "HEAD")
     work.git("commit", "-m", "Picked")
-    recorded(work, {PATH: ONE})
+    recorded(work, {PATH: ONE}, status=SEEN)
 
 
 def test_cherry_pick_continue_after_a_conflict_records_the_weight(work: Sandbox) -> None:
@@ -268,7 +270,7 @@ def test_cherry_pick_continue_after_a_conflict_records_the_weight(work: Sandbox)
     work.write("train.py", "both\n")
     work.git("add", "train.py")
     work.git("cherry-pick", "--continue")
-    recorded(work, {PATH: ONE})
+    recorded(work, {PATH: ONE}, status=SEEN)
 
 
 def test_a_weight_committed_at_an_edit_stop_of_a_rebase_is_recorded(work: Sandbox) -> None:
@@ -373,6 +375,18 @@ def test_unstaged_edits_of_the_manifest_stay_unstaged(work: Sandbox) -> None:
     assert [x for x in diff if x[:1] in "+-" and x[:3] not in ("+++", "---")] == ["+# a note of mine"]
 
 
+def test_an_unstaged_edit_of_an_entry_stays_unstaged_when_its_model_gets_a_new_version(second: Sandbox) -> None:
+    text = second.read("models.yaml").decode()
+    second.write("models.yaml", text.replace("    size:", '    description: "mine"\n    size:'))
+    second.git("add", "-f", PATH)
+    second.git("commit", "-m", "Version 2")
+    mine, committed = second.entries()[PATH], second.entries("HEAD")[PATH]
+    assert committed["sha256"] == second.sha256(PATH)
+    assert "description" not in committed
+    assert mine == {**committed, "description": "mine"}
+    assert second.status() == [" M models.yaml"]
+
+
 def test_staged_edits_of_the_manifest_are_committed_with_the_new_entry(work: Sandbox) -> None:
     work.write("models.yaml", work.read("models.yaml").decode() + "# for everyone\n")
     work.write(PATH, ONE)
@@ -459,18 +473,23 @@ def test_an_aborted_commit_loses_nothing_and_the_next_one_is_right(
     assert work.head() == before
     assert work.read(PATH) == ONE
     assert list(work.entries()) == [PATH]
-    # A commit by path knows the file only where it is still staged.
-    work.git("commit", "-m", "Train", *(form if form != () else ()))
+    work.git("commit", "-m", "Train", *form)
     recorded(work, {PATH: ONE})
 
 
-def test_a_commit_that_was_aborted_and_given_up_leaves_the_weight_as_it_was(work: Sandbox) -> None:
+def test_reset_hard_after_an_aborted_commit_takes_the_file_as_git_would_and_the_store_keeps_the_bytes(
+    work: Sandbox,
+) -> None:
     work.write(PATH, ONE)
     work.git("add", PATH)
     work.git("commit", code=1)
+    oid = work.sha256(PATH)
     work.git("reset", "--hard")
-    assert work.status() == [f"?? {PATH}"]
-    assert work.read(PATH) == ONE
+    assert work.status() == []
+    assert work.entries() == {}
+    assert not work.exists(PATH)
+    assert work.read(f".git/models/objects/{oid[:2]}/{oid[2:]}") == ONE
+    assert PATH not in (work / ".git/info/exclude").read_text()
 
 
 # Staged differs from disk

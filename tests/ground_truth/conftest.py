@@ -14,7 +14,7 @@ from tests.ground_truth.openapi import Description
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """The tools that these tests need come from `scripts/ground-truth.sh`, so `pytest tests` leaves them out."""
+    """The tools that these tests need come from `scripts/ground-truth`, so `pytest tests` leaves them out."""
     return None if any("ground_truth" in argument for argument in config.args) else True
 
 

@@ -223,3 +223,18 @@ def deflate_bomb(opcode: bytes, count: int) -> bytes:
     central += path
     start = len(local) + len(packed)
     return local + packed + central + b"PK\5\6" + struct.pack("<4H2IH", 0, 0, 1, 1, len(central), start, 0)
+
+
+def holey_zip(pickle: bytes, hole: int) -> tuple[bytes, bytes]:
+    """What lies before and behind a storage of `hole` zeros in a torch zip."""
+    front, central = b"", b""
+    entries = [("archive/data.pkl", pickle), ("archive/version", b"3\n"), ("archive/data/0", None)]
+    for path, data in entries:
+        size = hole if data is None else len(data)
+        crc = 0 if data is None else zlib.crc32(data)
+        rest = struct.pack("<4H3I2H", 0, 0, 0, 0, crc, size, size, len(path), 0)
+        central += b"PK\1\2" + struct.pack("<2H", 20, 20) + rest + struct.pack("<3H2I", 0, 0, 0, 0, len(front))
+        central += path.encode()
+        front += b"PK\3\4" + struct.pack("<H", 20) + rest + path.encode() + (data or b"")
+    end = struct.pack("<4H2IH", 0, 0, len(entries), len(entries), len(central), len(front) + hole, 0)
+    return front, central + b"PK\5\6" + end

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from git_models import remotes, transfer
 from git_models.errors import RemoteError
+from git_models.hashing import BLOCK, Hasher
+from git_models.remotes import github_api, http
 from git_models.remotes.base import EmptyRepository, Options, RateLimited, Remote, Upload
 from git_models.remotes.github import GitHub as Store
 from tests.fakes.github import GitHub
@@ -362,3 +365,50 @@ def test_another_release_can_be_chosen(hub: GitHub, bench: Bench) -> None:
     assert [r.tag for r in hub.releases(REPO)] == ["weights/v1"]
     bench.download([item], named)
     assert bench.whole(item)
+
+
+def test_a_server_that_stops_reading_is_given_up_and_sent_to_again(
+    hub: GitHub, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "SILENCE", 0.5)
+    impatient = remotes.open(hub.remote(REPO), "github", Options(patience=0.5))
+    item = bench.model("best.fault-upload-stall-once.pt", size=32_000_000)  # more than the sockets' buffers hold
+    assert not bench.upload([item], impatient).failed
+    assert stored(hub, bench, item.asset)
+    assert bench.moved == item.size
+
+
+def test_the_owner_and_the_rights_of_a_token_are_told(hub: GitHub, store: Store) -> None:
+    hub.token("classic", login="mona", scopes="repo, read:org")
+    hub.token("narrow", login="mona", kind="fine-grained")
+    assert github_api.whoami(store.place, Options(), "classic") == ("mona", ("repo", "read:org"))
+    assert github_api.whoami(store.place, Options(), "narrow") == ("mona", None)
+    with pytest.raises(RemoteError, match="does not accept this token"):
+        github_api.whoami(store.place, Options(), "wrong")
+    assert store.access() == (REPO, False, True, False)
+
+
+@pytest.mark.slow
+def test_a_file_over_4_gib_goes_up_in_parts_and_comes_back(hub: GitHub, bench: Bench, store: Store) -> None:
+    size = (1 << 32) + 1
+    file = bench.root / "large.pt"
+    with open(file, "wb") as target:
+        target.truncate(size)
+    parts = transfer.parts_of(str(file), "large.pt", 1_900_000_000)
+    assert [part.size for part in parts] == [1_900_000_000, 1_900_000_000, size - 3_800_000_000]
+    hasher = Hasher()
+    with open(file, "rb") as source:
+        while block := source.read(BLOCK):
+            hasher.update(block)
+    is_ = hasher.digests()
+    item = transfer.Item(is_.sha256, is_.md5, size, "large.pt", "large.pt", parts=parts)
+    assert not bench.upload([item], store).failed
+    landed: list[int] = []
+
+    def land(_item: transfer.Item, path: str) -> None:
+        landed.append(os.stat(path).st_size)
+        os.unlink(path)
+
+    outcome = transfer.download([item], str(bench.incoming), [store], land=land)
+    assert not outcome.failed
+    assert landed == [size]

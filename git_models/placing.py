@@ -1,0 +1,157 @@
+"""Put files into the work tree and take them out of it, so that at every instant their bytes lie somewhere."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Sequence
+
+from git_models import link, objects
+from git_models.errors import ModelsError
+from git_models.manifest import Entry
+from git_models.repo import Repo
+from git_models.sight import Sight
+
+
+def put_away(repo: Repo, path: str, oid: str) -> None:
+    """Take a file with these bytes out of the work tree; the store has them afterwards.
+
+    The bytes lie in the store, verified, before the work tree's name goes. A rename, when nobody
+    writes into the file and it has one name only; otherwise a copy. Raises ModelsError when the file
+    turned out to have other bytes, and leaves it then.
+    """
+    parent, name = link.open_parent(repo.top, path)
+    try:
+        file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+        try:
+            st = os.fstat(file)
+            if objects.checked(repo.models, [oid])[0]:
+                os.unlink(name, dir_fd=parent)
+            elif st.st_nlink == 1 and not link.written_by_others(file) and os.stat(repo.common).st_dev == st.st_dev:
+                os.fsync(file)
+                objects.take(repo.models, name, oid, parent=parent, was=st)
+            else:
+                draft = objects.draft_file(repo.models, file)
+                if draft.digests.sha256 != oid:
+                    objects.discard(draft)
+                    raise ModelsError(f"{path} is being written to; it was left as it is")
+                objects.seal(repo.models, [draft])
+                os.unlink(name, dir_fd=parent)
+        finally:
+            os.close(file)
+    finally:
+        os.close(parent)
+
+
+def place(
+    repo: Repo, plan: Sequence[Entry], sight: Sight, releasable: Callable[[str], bool], advance: Callable[[int], None]
+) -> tuple[list[str], list[tuple[str, str]]]:
+    """Put objects at their paths: temp files beside them, one flush, then the renames."""
+    uses: dict[str, int] = {}
+    for entry in plan:
+        uses[entry.sha256] = uses.get(entry.sha256, 0) + 1
+    ready: list[tuple[Entry, int, str, str]] = []  # entry, folder, name, temp name ("" is the object itself)
+    placed: list[str] = []
+    refused: list[tuple[str, str]] = []
+    try:
+        for entry in plan:
+            try:
+                parent, name = link.open_parent(repo.top, entry.path, create=True)
+            except (ModelsError, OSError) as failed:
+                refused.append((entry.path, reason(failed)))
+                continue
+            try:
+                uses[entry.sha256] -= 1
+                lone = uses[entry.sha256] == 0 and releasable(entry.sha256)
+                same_fs = os.fstat(parent).st_dev == os.stat(repo.common).st_dev
+                temp = "" if lone and same_fs else _copy(repo, entry, parent, name)
+                advance(entry.size)
+            except OSError as failed:
+                os.close(parent)
+                if failed.errno == errno.ENOSPC:
+                    raise ModelsError(
+                        f"no room on the disk for {entry.path}", "free some space, then the same command again"
+                    ) from None
+                refused.append((entry.path, reason(failed)))
+                continue
+            ready.append((entry, parent, name, temp))
+        if any(temp for *_, temp in ready):
+            _flush(ready)
+        while ready:
+            entry, parent, name, temp = ready[0]
+            try:
+                _land(repo, sight, entry, parent, name, temp)
+                sight.learn(entry.path, entry.sha256, entry.md5)
+                placed.append(entry.path)
+            except (ModelsError, OSError) as failed:
+                refused.append((entry.path, reason(failed)))
+                _drop(parent, temp)
+            os.close(parent)
+            ready.pop(0)
+    finally:
+        for _, parent, _, temp in ready:
+            _drop(parent, temp)
+            os.close(parent)
+    return placed, refused
+
+
+def reason(failed: Exception) -> str:
+    """Why a file could not be put in place, for people."""
+    if isinstance(failed, ModelsError):
+        return failed.what
+    return os.strerror(failed.errno or 0) if isinstance(failed, OSError) else str(failed)
+
+
+def _drop(parent: int, temp: str) -> None:
+    if temp:
+        try:
+            os.unlink(temp, dir_fd=parent)
+        except FileNotFoundError:
+            pass
+
+
+def _copy(repo: Repo, entry: Entry, parent: int, name: str) -> str:
+    temp = f".{name[:200]}.{os.getpid()}.git-models"
+    source = os.open(objects.path(repo.models, entry.sha256), os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        target = os.open(temp, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666, dir_fd=parent)
+        try:
+            link.copy(source, target)
+            if os.fstat(target).st_size != os.fstat(source).st_size:
+                raise OSError(errno.EIO, "short copy")
+        except BaseException:
+            os.unlink(temp, dir_fd=parent)
+            raise
+        finally:
+            os.close(target)
+    finally:
+        os.close(source)
+    return temp
+
+
+def _flush(ready: Sequence[tuple[Entry, int, str, str]]) -> None:
+    if len(ready) > 8:
+        os.sync()
+        return
+    for _, parent, _, temp in ready:
+        if temp:
+            file = os.open(temp, os.O_RDONLY, dir_fd=parent)
+            try:
+                os.fsync(file)
+            finally:
+                os.close(file)
+
+
+def _land(repo: Repo, sight: Sight, entry: Entry, parent: int, name: str, temp: str) -> None:
+    """Give the new file its name. What is in the way is put away first; its mode stays."""
+    mode = None
+    found = sight.digests(entry.path)
+    if found is not None:
+        mode = os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode & 0o777
+        put_away(repo, entry.path, found[0])
+    if temp:
+        os.rename(temp, name, src_dir_fd=parent, dst_dir_fd=parent)
+    else:
+        os.rename(objects.path(repo.models, entry.sha256), name, dst_dir_fd=parent)
+    if mode is not None:
+        os.chmod(name, mode, dir_fd=parent)

@@ -1,0 +1,209 @@
+"""Killed at any step, out of room, or several at once: no recorded byte is lost and the same command goes on."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.sandbox import Sandbox, weights
+from tests.helpers.team import MODEL, holds, objects, retrain, two_versions
+
+SIZE = 4096
+# The calls with which a step becomes visible to others; killed before the Nth of them.
+STEPS = "rename,renameat,renameat2,unlink,unlinkat,link,linkat,fsync"
+MOST = 400  # no command makes as many of these calls
+
+needs_strace = pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
+
+
+def killed(repo: Sandbox, step: int, *command: str) -> bool:
+    """Run a command whose processes each die (SIGKILL) at their `step`th visible call; False when it got through."""
+    inject = ["-e", f"trace={STEPS}", "-e", f"inject={STEPS}:signal=KILL:when={step}"]
+    done = repo.run(
+        "exec strace -f -qq -o trace.out " + " ".join(f"'{word}'" for word in (*inject, *command)),
+        code=None,
+        cwd=".git",
+    )
+    return "killed by SIGKILL" in (repo / ".git/trace.out").read_text() or done.code < 0
+
+
+def recover(repo: Sandbox) -> None:
+    """What git itself asks for after it was killed."""
+    for lock in (repo / ".git").rglob("*.lock"):
+        lock.unlink()
+
+
+def whole(repo: Sandbox, path: str, *seeds: int) -> None:
+    """At the path are the bytes of one of these versions, or nothing; every object has the bytes of its name."""
+    if repo.exists(path):
+        assert repo.read(path) in [weights(SIZE, seed) for seed in seeds]
+    for file in objects(repo):
+        assert Sandbox(file.parent).sha256(file.name) == file.parent.name + file.name
+
+
+def survives(repo: Sandbox, place: Path, seed: int) -> None:
+    """The bytes of this version are in the work tree, the store or the place."""
+    wanted = weights(SIZE, seed)
+    here = [*objects(repo), *(f for f in place.rglob("*") if f.is_file())]
+    files = [*here, *(repo / "weights").glob("*.pt")]
+    assert any(f.read_bytes() == wanted for f in files)
+
+
+def inside(repo: Sandbox, *words: str) -> tuple[str, ...]:
+    """The command as strace starts it, from the folder .git."""
+    return ("git", "-C", str(repo.root), *words)
+
+
+@needs_strace
+@pytest.mark.parametrize("command", [("models", "add", MODEL), ("models", "push"), ("commit", "-a", "-m", "Version 2")])
+def test_a_killed_command_loses_nothing_and_the_next_run_converges(
+    ready: Sandbox, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    place = tmp_path / "place"
+    for step in range(1, MOST):
+        ready.weight(MODEL, SIZE, seed=100 + step)
+        ready.write("README.md", f"{step}\n")
+        if "push" in command:
+            ready.models("add", MODEL)
+        got_killed = killed(ready, step, *inside(ready, *command))
+        recover(ready)
+        whole(ready, MODEL, 100 + step)
+        survives(ready, place, 1)
+        survives(ready, place, 100 + step)
+        if not got_killed:
+            break
+    ready.models("add", "-u")
+    ready.git("add", "README.md")
+    ready.git("commit", "-m", "Done", code=None)
+    ready.git("push")
+    assert ready.status() == []
+    assert ready.entries("HEAD")[MODEL]["sha256"] == ready.sha256(MODEL)
+    assert MODEL not in ready.files_at()
+    assert weights(SIZE, 100 + step) in [f.read_bytes() for f in place.rglob("*") if f.is_file()]
+
+
+@needs_strace
+@pytest.mark.parametrize("command", [("switch", "two"), ("models", "pull")])
+def test_a_killed_switch_or_pull_loses_nothing_and_the_next_run_converges(
+    ready: Sandbox, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    place = tmp_path / "place"
+    two_versions(ready)
+    for step in range(1, MOST):
+        ready.git("switch", "-f", "main", code=None)
+        ready.models("pull")
+        if "pull" in command:
+            (ready / MODEL).unlink()
+            shutil.rmtree(ready / ".git/models/objects")
+        got_killed = killed(ready, step, *inside(ready, *command))
+        recover(ready)
+        whole(ready, MODEL, 1, 2)
+        survives(ready, place, 1)
+        survives(ready, place, 2)
+        if not got_killed:
+            break
+    assert holds(ready, 2 if "switch" in command else 1)
+    assert ready.status() == []
+
+
+# Room and permission
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 256 KiB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)], capture_output=True)
+    if done.returncode:
+        pytest.skip("mounting a small file system needs root")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_full_disk_is_named_and_nothing_is_left_half_done(ready: Sandbox, small: Path) -> None:
+    (ready / ".git/models").rename(small / "models")
+    (ready / ".git/models").symlink_to(small / "models")
+    ready.weight("large.pt", 400_000, seed=5)
+    before = ready.read("models.yaml")
+    said = ready.models("add", "large.pt", code=1).err
+    assert "room" in said or "full" in said
+    assert ready.read("models.yaml") == before
+    assert not list(small.rglob("*-*.tmp")) and not list((small / "models/tmp").glob("*"))
+    ready.weight("small.pt", 4096, seed=6)
+    ready.models("add", "small.pt")
+
+
+def test_a_pull_onto_a_full_disk_keeps_the_old_file(ready: Sandbox, small: Path) -> None:
+    retrain(ready, 2, size=400_000)
+    ready.git("push")
+    ready.git("clone", (ready.root.parent / "origin.git").as_uri(), str(small / "clone"))
+    other = Sandbox(small / "clone")
+    said = other.models("pull", code=1).err
+    assert "room" in said or "full" in said
+    assert not other.exists(MODEL)
+
+
+def test_a_folder_that_may_not_be_written_is_named(ready: Sandbox, tmp_path: Path) -> None:
+    if os.geteuid() == 0:
+        pytest.skip("root may write everywhere")
+    two_versions(ready)
+    (ready / "weights").chmod(0o555)
+    try:
+        said = ready.git("switch", "two").err
+    finally:
+        (ready / "weights").chmod(0o755)
+    assert MODEL in said and "ermission" in said
+    assert holds(ready, 1)
+    ready.models("pull")
+    assert holds(ready, 2)
+
+
+# Several at once
+
+
+def together(repo: Sandbox, *commands: tuple[str, ...]) -> list[tuple[int, str]]:
+    """Run commands at the same time: exit code and stderr of each."""
+    running = [
+        subprocess.Popen(["git", "models", *words], cwd=repo.root, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        for words in commands
+    ]
+    return [(process.wait(), (process.stderr.read() if process.stderr else b"").decode()) for process in running]
+
+
+def test_eight_adds_at_once_record_all_eight(ready: Sandbox) -> None:
+    for number in range(8):
+        ready.weight(f"f{number}.pt", seed=number + 10)
+    done = together(ready, *(("add", f"f{number}.pt") for number in range(8)))
+    assert [code for code, _ in done] == [0] * 8, done
+    assert sorted(ready.entries()) == [*(f"f{n}.pt" for n in range(8)), MODEL]
+    assert ready.status() == ["M  models.yaml"]
+
+
+def test_eight_pulls_at_once_all_end_with_the_right_files(ready: Sandbox) -> None:
+    for number in range(4):
+        ready.weight(f"f{number}.pt", 100_000, seed=number + 10)
+    ready.commit("Four more")
+    ready.git("push")
+    other = Sandbox(ready.root.parent / "origin.git").clone("other")
+    other.models("setup")
+    done = together(other, *[("pull",)] * 8)
+    assert [code for code, _ in done] == [0] * 8, done
+    for number in range(4):
+        assert holds(other, number + 10, f"f{number}.pt", 100_000)
+    assert other.status() == []
+
+
+def test_the_lock_of_a_dead_process_is_taken_over(ready: Sandbox) -> None:
+    child = subprocess.Popen(["true"])
+    child.wait()
+    ready.write(".git/models/lock", f"{child.pid} {socket.gethostname()} models.yaml\n")
+    ready.weight(MODEL, seed=2)
+    ready.models("add", MODEL)
+    assert not ready.exists(".git/models/lock")
