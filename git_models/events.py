@@ -203,8 +203,8 @@ def pre_push(
             _first_push(here, place, wanted, updates, git_remote or url, out)
         except ModelsError as failed:
             failures.append(failed)  # the other places get theirs all the same
-    for failed in failures[1:]:
-        out.warn(f"git models: {failed.what}")
+    for other in failures[1:]:
+        out.warn(f"git models: {other.what}")
     if failures:
         raise failures[0]
     # The store gives up its copies when the remote-tracking ref names them: when this push is over.
