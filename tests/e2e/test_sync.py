@@ -306,8 +306,8 @@ def test_a_detached_shallow_checkout_pulls_from_the_manifest_alone(ready: Sandbo
 def test_clean_is_refilled_from_the_store(ready: Sandbox) -> None:
     retrain(ready, 2)
     ready.git("clean", "-fdx")
+    assert not ready.exists(MODEL)
     ready.git("checkout", "HEAD")
-    ready.models("checkout")
     assert holds(ready, 2)
 
 
