@@ -32,6 +32,9 @@ def run(args: argparse.Namespace, out: Output) -> int:
     wanted = exchange.matching(here, known, args.paths) if args.paths else None
     skip = exchange.unwanted(here, known)
     done = worktree.sync(here, wanted=wanted, skip=skip, force=args.force, releasable=exchange.releasable(here))
+    if args.force and done.missing and exchange.fetch(here, known, done.missing, out).got:
+        # After a push only the remote has the recorded version: the store keeps no second copy.
+        done = worktree.sync(here, wanted=wanted, skip=skip, force=True, releasable=exchange.releasable(here))
     excludes.rebuild(here)
     for path in done.kept:
         out.warn(messages.kept_local(path))
