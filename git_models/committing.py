@@ -11,7 +11,7 @@ from typing import NamedTuple
 from git_models import excludes, git, index, manifests, messages, objects, paths, patterns, staging, statcache
 from git_models.errors import ModelsError, PathError
 from git_models.index import Staged
-from git_models.manifest import NAME, Manifest
+from git_models.manifest import NAME, Entry, Manifest
 from git_models.output import Output, size
 from git_models.repo import Repo
 from git_models.staging import HEAD_BYTES, Kept
@@ -119,7 +119,12 @@ def post_commit(repo: Repo, out: Output) -> int:
     stale = {p: oid for p, oid in pending.items() if p in known and p in now and now[p][1] == oid}
     lost = [p for p in known if p not in here]
     if stale or lost:
-        manifests.record(repo, {p: committed[p] for p in (*stale, *lost)}, remove=stale)
+        changes: dict[str, Entry | None] = {p: committed[p] for p in (*stale, *lost)}
+        # Where a file was renamed the commit took the entry from its old path, too.
+        moved = {committed[p].sha256 for p in stale}
+        before = manifests.at(repo, "HEAD@{1}").models
+        changes |= {p: None for p, e in before.items() if p not in committed and e.sha256 in moved}
+        manifests.record(repo, changes, remove=stale)
     os.unlink(file)
     excludes.rebuild(repo)
     reclaim(repo, list(pending.values()))

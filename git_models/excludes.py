@@ -119,6 +119,7 @@ def _look(paths: set[str], tips: list[str], known: list[str]) -> set[str]:
 
 def _render(paths: list[str]) -> str:
     lines = ["/" + _escape(p) for p in paths] if len(paths) <= _EXACT else sorted({_group(p) for p in paths})
+    # The first: what a killed process leaves beside a model must not be committed.
     return "\n".join([BEGIN, link.UNFINISHED, *lines, END, ""])
 
 

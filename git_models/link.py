@@ -77,6 +77,16 @@ def hashed(source: int, target: int | None = None, advance: Callable[[int], None
     return hasher.digests()
 
 
+def settle(file: int) -> None:
+    """Make sure that whatever is written into the file from now on changes its mtime.
+
+    A process that has the file mapped writes into pages that are dirty already, and only the first
+    write to a clean page stamps the file: so the pages are written out first.
+    """
+    if written_by_others(file):
+        os.fsync(file)
+
+
 def written_by_others(file: int) -> bool:
     """Whether some process has the file open for writing.
 

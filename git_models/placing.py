@@ -112,6 +112,7 @@ def _drop(parent: int, temp: str) -> None:
 
 def _copy(repo: Repo, entry: Entry, parent: int, name: str) -> str:
     temp = link.unfinished(name)
+    # Left by a process that was killed: we hold the lock, so nobody is at work on it.
     _drop(parent, temp)
     source = os.open(objects.path(repo.models, entry.sha256), os.O_RDONLY | os.O_CLOEXEC)
     try:

@@ -83,13 +83,14 @@ def keep_file(repo: Repo, path: str, advance: Advance = lambda _: None) -> tuple
             raise ModelsError(f"{path} was not added: {reason}")
         objects.need_space(repo.common, st.st_size, path)
         for _ in range(3):
-            at = time.time_ns()
+            at = time.time_ns()  # before the settling: what is written meanwhile is too young to be believed
+            link.settle(file)
+            st = os.fstat(file)
             draft = objects.draft_file(repo.models, file, advance)
             after = os.fstat(file)
             if (after.st_size, after.st_mtime_ns) == (st.st_size, st.st_mtime_ns) and draft.digests.size == st.st_size:
                 return draft, statcache.record(draft.digests.sha256, draft.digests.md5, after, at)
             objects.discard(draft)
-            st = after
     finally:
         os.close(file)
     raise ModelsError(

@@ -46,7 +46,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
 
 def _resolve(here: repo.Repo, side: str, paths: list[str]) -> None:
     chosen: list[str | None] = [here.relative(p) for p in paths] if paths else [None]
-    with lock.hold(here.models, "models.yaml"):
+    with lock.hold(here.models, "settling a conflict"):
         raw = manifests.data(here)
         for path in chosen:
             raw = manifest.resolve(raw, side, path)
