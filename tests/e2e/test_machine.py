@@ -78,19 +78,19 @@ SHARING = (
     ("pull", "--rebase"),
     ("pull", "--rebase", "--autostash"),
 )
-KILLS = (
-    "git models add -u",
-    *(f"git models add {p}" for p in PATHS),
-    "git models push",
-    "git models pull",
-    "git models checkout",
-    "git commit -a -m Killed",
-    "git push",
-    "git pull --no-rebase --no-edit",
-    "git checkout HEAD~1",
-    "git checkout main",
-    "git checkout topic",
-)
+KILLS = {  # a command, and whether the model that it is about is trained or deleted before
+    "git models add w c.pt": "train",
+    "git models add -u": "train",
+    "git commit -a -m Killed": "train",
+    "git models push": "commit",
+    "git push": "commit",
+    "git models pull": "delete",
+    "git models checkout": "delete",
+    "git pull --no-rebase --no-edit": "delete",
+    "git checkout HEAD~1": "delete",
+    "git checkout main": "",
+    "git checkout topic": "",
+}
 
 
 class Machine(RuleBasedStateMachine):
@@ -221,9 +221,24 @@ class Machine(RuleBasedStateMachine):
                 self.world.run(who, "git", self.world.operation(who), "--continue")
 
     @precondition(lambda self: STRACE)
-    @rule(who=WHO, call=st.sampled_from(CALLS), number=st.integers(1, 4), command=st.sampled_from(KILLS))
-    def kill(self, who: str, call: str, number: int, command: str) -> None:
-        self.world.run(who, *command.split(), kill=(call, number), commits=" commit " in command)
+    @rule(
+        who=WHO,
+        path=PATH,
+        call=st.sampled_from(CALLS),
+        number=st.integers(1, 4),
+        command=st.sampled_from(sorted(KILLS)),
+    )
+    def kill(self, who: str, path: str, call: str, number: int, command: str) -> None:
+        if KILLS[command] in ("train", "commit"):
+            self.world.write(who, path, self.fresh())
+        if KILLS[command] == "commit":
+            self.world.run(who, "git", "models", "add", path)
+            self.world.run(who, "git", "commit", "-m", "To be pushed", commits=True)
+        if KILLS[command] == "delete":
+            self.delete(who, path)
+        commits = " commit " in command
+        self.world.run(who, *command.split(), kill=(call, number), commits=commits)
+        self.world.run(who, *command.split(), commits=commits)
 
     def teardown(self) -> None:
         try:

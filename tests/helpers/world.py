@@ -259,7 +259,7 @@ class World:
             self.run(who, "git", operation, "--abort", may_destroy=EVERYTHING)
         if self.operation(who):
             self.run(who, "git", operation, "--quit")
-        if self.unmerged(who):
+        if self.unmerged(who) or (clone.exists("models.yaml") and b"<<<<<<<" in clone.read("models.yaml")):
             self.run(who, "git", "models", "checkout", "--theirs")
         assert not self.unmerged(who), self.story(f"the conflict in {who} is not settled")
         if not clone.exists("models.yaml"):
