@@ -57,6 +57,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "githooks",
         "history",
         "removing",
+        "safety",
         "salvage",
         "staging",
         "worktree",
