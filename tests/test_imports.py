@@ -60,6 +60,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "safety",
         "salvage",
         "staging",
+        "whereabouts",
         "worktree",
     ),
     "commands": ("commands",),
