@@ -257,7 +257,7 @@ def test_more_files_than_github_bears_in_a_minute_are_paced(hub: GitHub, bench: 
 @pytest.mark.parametrize(
     ("kind", "said", "fix"),
     [
-        ("integration", "may only read owner/repo (a pull request from a fork has such a token)", "your fork"),
+        ("integration", "may only read owner/repo\n  (a pull request from a fork has such a token)", "your fork"),
         ("fine-grained", "may only read owner/repo", "Contents: write"),
         ("classic", "may not write to owner/repo", "git models login"),
     ],
