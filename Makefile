@@ -19,7 +19,7 @@ test: venv ## run the main tests (less than 5 minutes on two cores)
 	$(PY) -m pytest -n auto $(SLOW:%=--ignore=%) tests
 
 machine: venv ## play 200 random sequences of commands on two clones
-	GIT_MODELS_SEQUENCES=25 $(PY) -m pytest -n auto tests/e2e/test_machine.py
+	GIT_MODELS_SEQUENCES=26 $(PY) -m pytest -n auto tests/e2e/test_machine.py
 
 lint: venv ## ruff and shellcheck
 	$(PY) -m ruff check .
