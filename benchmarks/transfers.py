@@ -1,6 +1,6 @@
 """Time and memory of an upload and a download through the stand-in for GitHub; the numbers of docs/performance.md.
 
-    python -m benchmarks.transfers [--size BYTES] [--rate BYTES_A_SECOND]
+    python -m benchmarks.transfers [--size BYTES] [--sparse] [--rate BYTES_A_SECOND]
 
 `/usr/bin/time` (Debian's `time`) measures each command. With --rate every connection of the blob host
 is limited, as GitHub's is, and the same file is fetched in one stream and in several ranges.
@@ -55,17 +55,18 @@ def timed(name: str, folder: Path, *command: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Time and memory of transfers.")
     parser.add_argument("--size", type=int, default=(2 << 30) + 1)
+    parser.add_argument("--sparse", action="store_true", help="zeros with random ends instead of random bytes")
     parser.add_argument("--rate", type=float, default=0)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR", "/var/tmp")) as name:
         base = Path(name)
         os.environ.update(seal.environment(seal.install(base / "installed")) | seal.personal(base / "home"))
         with Slow(base / "hub") as hub:
-            play(hub, base, given.size, given.rate)
+            play(hub, base, given.size, given.sparse, given.rate)
 
 
-def play(hub: Slow, base: Path, size: int, rate: float) -> None:
-    """Record and push one file of random bytes, fetch it in one stream and in ranges."""
+def play(hub: Slow, base: Path, size: int, sparse: bool, rate: float) -> None:
+    """Record and push one file, fetch it in one stream and in ranges, compare."""
     hub.repository("owner/repo")
     os.environ["GH_ENTERPRISE_TOKEN"] = hub.token("rw", can={"owner/repo": "write"})
     git = ["git", "-C", str(base)]
@@ -73,7 +74,8 @@ def play(hub: Slow, base: Path, size: int, rate: float) -> None:
     subprocess.run([*git, "clone", "--quiet", f"{hub.url}/owner/repo.git", "work"], check=True)
     work = base / "work"
     with (work / "best.pt").open("wb") as file:
-        for start in range(0, size, BLOCK):
+        for start in (0, size - BLOCK) if sparse else range(0, size, BLOCK):
+            file.seek(start)
             file.write(os.urandom(min(BLOCK, size - start)))
     timed("git models add", work, "git", "models", "add", "best.pt")
     timed("git models push", work, "git", "models", "push")

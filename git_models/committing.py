@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from git_models import excludes, git, index, manifests, messages, objects, paths, patterns, staging, statcache
+from git_models import excludes, git, index, manifests, messages, objects, paths, patterns, safety, staging, statcache
 from git_models.errors import ModelsError, PathError
 from git_models.index import Staged
 from git_models.manifest import NAME, Entry, Manifest
@@ -89,7 +89,7 @@ def pre_merge_commit(repo: Repo, out: Output) -> int:
     if not found.weights:
         return 0
     kept = _keep(repo, found.weights, out)
-    staging.register(repo, known, kept, {}, remove={s.path: s.oid for s, _ in found.weights})
+    _say_added(staging.register(repo, known, kept, {}, remove={s.path: s.oid for s, _ in found.weights}), out)
     names = ", ".join(k.path for k in kept)
     raise ModelsError(
         f"this merge would commit {names}; the weights are recorded now and the merge is staged", "git commit"
@@ -215,12 +215,13 @@ def _keep(repo: Repo, weights: Sequence[tuple[Staged, int]], out: Output) -> lis
                     drafts[item.path] = staging.keep_blob(repo, item.oid, count), None
                     if os.path.lexists(repo.path(item.path)):
                         out.warn(f"{item.path} on disk is newer than what was staged; the staged bytes are recorded")
+            doubts = safety.admit(repo, {path: draft for path, (draft, _) in drafts.items()})
             objects.seal(repo.models, [draft for draft, _ in drafts.values()])
         except BaseException:
             for draft, _ in drafts.values():
                 objects.discard(draft)
             raise
-    return [Kept(path, draft.digests, record) for path, (draft, record) in drafts.items()]
+    return [Kept(path, draft.digests, record, doubts.get(path, "")) for path, (draft, record) in drafts.items()]
 
 
 def _changed(repo: Repo, known: Manifest, but: Sequence[str]) -> list[str]:
@@ -247,6 +248,8 @@ def _say_added(done: staging.Added, out: Output) -> None:
         out.note(f"recorded in {NAME}, not in git: {shown} ({size(done.size)})")
     for old, new in done.moved:
         out.note(f"moved in {NAME}: {old} -> {new}")
+    for path, doubt in done.doubts:
+        out.warn(safety.doubtful(path, doubt))
 
 
 def _base(amend: bool) -> str:

@@ -45,6 +45,7 @@ class Config:
     jobs: int = 4
     link: str = "auto"
     keep: str = "unpushed"
+    scan: str = "warn"
     urls: Mapping[str, str] = field(default_factory=dict)  # models.<name>.url
     trusted: Mapping[str, str] = field(default_factory=dict)  # models.<name>.trusted: the URL approved under that name
     git_remotes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # name -> fetch and push URLs
@@ -103,6 +104,7 @@ def parse(data: bytes) -> Config:
         jobs=max(1, count("models.jobs", 4)),
         link=choice("models.link", "auto", "copy", "hardlink", "symlink"),
         keep=choice("models.keep", "unpushed", "all"),
+        scan=choice("models.scan", "warn", "block", "off"),
         urls=_named(raw, "models.", ".url"),
         trusted=_named(raw, "models.", ".trusted"),
         git_remotes={

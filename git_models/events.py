@@ -19,6 +19,7 @@ from git_models import (
     objects,
     places,
     repo,
+    safety,
     salvage,
     staging,
     worktree,
@@ -167,6 +168,8 @@ def tell(done: worktree.Synced, out: Output) -> None:
         out.warn(messages.kept_local(path))
     for path, reason in done.refused:
         out.warn(f"{path} was not put in place: {reason}")
+    for path, reason in done.doubts:
+        out.warn(safety.doubtful(path, reason))
 
 
 def pre_push(

@@ -99,6 +99,11 @@ def text(*args: str, cwd: str | None = None, ok: Sequence[int] = (0,)) -> str:
     return os.fsdecode(run(*args, cwd=cwd, ok=ok)).removesuffix("\n")
 
 
+def is_commit(name: str) -> bool:
+    """Whether git takes this for a commit."""
+    return call("rev-parse", "-q", "--verify", "--end-of-options", f"{name}^{{commit}}", ok=(0, 1, 128))[0] == 0
+
+
 def popen(*args: str, cwd: str | None = None) -> subprocess.Popen[bytes]:
     """A git whose stdout is read as it comes."""
     return subprocess.Popen([program(), *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, cwd=cwd)

@@ -18,6 +18,7 @@ from git_models import (
     paths,
     patterns,
     places,
+    safety,
     statcache,
     transfer,
 )
@@ -37,6 +38,7 @@ class Kept(NamedTuple):
     path: str
     digests: Digests
     record: statcache.Record | None  # of the work tree's file; None where the index alone had these bytes
+    doubt: str = ""  # why nobody knows whether it is safe to load, said once
 
 
 def track_patterns(repo: Repo, known: Manifest) -> tuple[str, ...]:
@@ -132,6 +134,7 @@ class Added(NamedTuple):
     moved: tuple[tuple[str, str], ...]
     unchanged: tuple[str, ...]
     size: int  # bytes that went into the store
+    doubts: tuple[tuple[str, str], ...] = ()  # path, why nobody knows whether it is safe to load
 
 
 NOTHING = Added((), (), (), (), 0)
@@ -139,18 +142,18 @@ NOTHING = Added((), (), (), (), 0)
 
 def keep_files(repo: Repo, wanted: Sequence[str], advance: Advance) -> list[Kept]:
     """Bring files of the work tree into the store, all or none."""
-    drafts, kept = [], []
+    drafts: dict[str, objects.Draft] = {}
+    records = {}
     try:
         for path in wanted:
-            draft, record = keep_file(repo, path, advance)
-            drafts.append(draft)
-            kept.append(Kept(path, draft.digests, record))
-        objects.seal(repo.models, drafts)
+            drafts[path], records[path] = keep_file(repo, path, advance)
+        doubts = safety.admit(repo, drafts)
+        objects.seal(repo.models, list(drafts.values()))
     except BaseException:
-        for draft in drafts:
+        for draft in drafts.values():
             objects.discard(draft)
         raise
-    return kept
+    return [Kept(p, draft.digests, records[p], doubts.get(p, "")) for p, draft in drafts.items()]
 
 
 def add(repo: Repo, wanted: Sequence[str], fields: Mapping[str, Any], advance: Advance) -> Added:
@@ -236,7 +239,8 @@ def register(
             cache.pop(old_path, None)
         save_stat(repo, cache)
     total = sum(item.digests.size for item in kept)
-    return Added(tuple(new), tuple(changed), tuple(moved), tuple(unchanged), total)
+    doubts = tuple((item.path, item.doubt) for item in kept if item.doubt)
+    return Added(tuple(new), tuple(changed), tuple(moved), tuple(unchanged), total, doubts)
 
 
 def _moved_from(repo: Repo, known: Manifest, item: Kept, changes: Mapping[str, Entry | None]) -> Entry | None:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
-from git_models import link, lock, manifests, objects, placing, statcache
+from git_models import link, lock, manifests, objects, placing, safety, statcache
 from git_models.errors import ModelsError
 from git_models.manifest import Entry, Manifest
 from git_models.repo import Repo
@@ -21,6 +21,7 @@ class Synced(NamedTuple):
     kept: tuple[str, ...]  # bytes that are recorded nowhere, left where they are
     missing: tuple[Entry, ...]  # not in the store
     refused: tuple[tuple[str, str], ...]  # path, reason
+    doubts: tuple[tuple[str, str], ...] = ()  # put in place; path, why nobody knows whether it is safe to load
 
 
 def sync(
@@ -107,12 +108,14 @@ def _sync(
         except ModelsError as failed:
             refused.append((path, failed.what))
         sight.forget(path)
+    plan, unsafe, doubts = safety.sift(repo, plan)
+    refused += unsafe
     placed, more = placing.place(repo, plan, sight, releasable, advance)
     refused += more
     sight.save(new)
     if wanted is None:
         manifests.note_synced(repo, raw if raw.strip() else None, due=bool(missing))
-    return Synced(tuple(placed), tuple(removed), tuple(kept), tuple(missing), tuple(refused))
+    return Synced(tuple(placed), tuple(removed), tuple(kept), tuple(missing), tuple(refused), tuple(doubts))
 
 
 def _recorded(repo: Repo, oid: str, before: Entry | None) -> bool:
@@ -148,4 +151,5 @@ def summary(done: Synced) -> Mapping[str, object]:
         "kept": list(done.kept),
         "missing": [e.path for e in done.missing],
         "refused": [{"path": p, "reason": r} for p, r in done.refused],
+        "doubtful": [{"path": p, "reason": r} for p, r in done.doubts],
     }

@@ -6,7 +6,7 @@ import argparse
 import os
 from typing import Any
 
-from git_models import manifests, repo, staging, statcache
+from git_models import manifests, repo, safety, staging, statcache
 from git_models.errors import ModelsError, UsageError
 from git_models.output import Output, plural, size
 
@@ -15,11 +15,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", nargs="*", metavar="PATH", help="files, or folders to search for weight files")
     parser.add_argument("-u", "--update", action="store_true", help="every recorded model that changed")
     parser.add_argument("-m", "--description", metavar="TEXT", help="what this model is")
+    parser.add_argument(
+        "--allow-dangerous", action="store_true", help="record what is built to run code when it is loaded"
+    )
     parser.add_argument("-n", "--dry-run", action="store_true", help="only say what would be recorded")
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
     here = repo.find()
+    if args.allow_dangerous:
+        here = safety.off(here)
     if not args.paths and not args.update:
         raise UsageError("nothing to add", "git models add PATH, or git models add -u")
     known = manifests.current(here)
@@ -42,6 +47,8 @@ def run(args: argparse.Namespace, out: Output) -> int:
         out.note(f"recorded the new version of {path}")
     for old, new in done.moved:
         out.note(f"moved {old} -> {new}, same bytes")
+    for path, doubt in done.doubts:
+        out.warn(safety.doubtful(path, doubt))
     if done.new or done.changed or done.moved:
         count = len(done.new) + len(done.changed) + len(done.moved)
         out.note(f"{plural(count, 'model')} in models.yaml, staged. Next: git commit")

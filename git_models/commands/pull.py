@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from git_models import exchange, excludes, githooks, manifests, messages, places, repo, worktree
+from git_models import exchange, excludes, githooks, manifests, messages, places, repo, safety, worktree
 from git_models.errors import ModelsError
 from git_models.manifest import Entry
 from git_models.output import Output, plural, size
@@ -14,6 +14,7 @@ from git_models.repo import Repo
 
 def configure(parser: argparse.ArgumentParser) -> None:
     arguments(parser)
+    parser.add_argument("--allow-dangerous", action="store_true", help="put in place what is built to run code, too")
     parser.add_argument("--no-setup", action="store_true", help="do not install hooks in a fresh clone")
 
 
@@ -28,6 +29,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, out: Output) -> int:
     here = repo.find()
+    if args.allow_dangerous:
+        here = safety.off(here)
     known = manifests.current(here)
     if not known.models:
         out.result(messages.NO_MODELS if manifests.data(here) else messages.NO_MANIFEST)
@@ -65,7 +68,11 @@ def pull(args: argparse.Namespace, here: Repo, out: Output, *, place: bool) -> i
     if place and got and got.got:
         more = worktree.sync(here, wanted=wanted, skip=skip, pinned=got.pinned, releasable=exchange.releasable(here))
         assert first is not None
-        final = more._replace(placed=(*first.placed, *more.placed), removed=first.removed + more.removed)
+        final = more._replace(
+            placed=(*first.placed, *more.placed),
+            removed=first.removed + more.removed,
+            doubts=first.doubts + more.doubts,
+        )
     if place:
         exchange.release(here, known)
         excludes.rebuild(here)
@@ -78,6 +85,8 @@ def pull(args: argparse.Namespace, here: Repo, out: Output, *, place: bool) -> i
             out.warn(messages.kept_local(path))
         for path, reason in final.refused:
             out.warn(f"git models: {path} was not put in place: {reason}")
+        for path, doubt in final.doubts:
+            out.warn(safety.doubtful(path, doubt))
     _summary(names, fetched, final, out)
     out.document(
         {

@@ -138,6 +138,22 @@ def test_a_renamed_repository_still_serves_its_clones(hub: GitHub, tmp_path: Pat
     assert other.read("best.pt") == work.read("best.pt")
 
 
+def test_a_store_that_became_a_draft_is_found_by_doctor_and_published_without_the_bytes(
+    hub: GitHub, tmp_path: Path
+) -> None:
+    work = published(hub, tmp_path)
+    other = another(hub, tmp_path)
+    hub.delete_tag("owner/repo", "git-models")
+    said = other.models("doctor", code=1).out
+    assert "is a draft: nobody can fetch its 1 asset" in said
+    assert "git models push" in said
+    hub.forget()
+    other.models("push")
+    assert not hub.asked("uploads")
+    other.models("pull")
+    assert other.read("best.pt") == work.read("best.pt")
+
+
 @pytest.mark.parametrize("loss", ["release", "tag"])
 def test_a_store_that_somebody_deleted_is_made_again_by_push(hub: GitHub, tmp_path: Path, loss: str) -> None:
     work = published(hub, tmp_path)

@@ -1,0 +1,220 @@
+"""Which models were added, changed, moved or removed, and with --tensors what changed in them.
+
+Without a revision the work tree is compared with HEAD, with one the work tree with that, with two the
+second with the first. Only the models that the paths name, if any are given.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from git_models import exchange, git, inspect, manifests, repo, whereabouts
+from git_models.commands.list import version_of
+from git_models.errors import ModelsError
+from git_models.inspect import Comparison, Tensor
+from git_models.manifest import Entry
+from git_models.output import Output, plural, safe, size
+from git_models.repo import Repo
+from git_models.sight import MODIFIED, Sight, states
+
+_MOST_TENSORS = 40  # lines for each kind of change, unless -v asks for all
+
+
+class Changes(NamedTuple):
+    """What differs between two manifests, by path; in `changed` and `moved` both sides."""
+
+    added: list[Entry]
+    changed: list[tuple[Entry, Entry]]
+    moved: list[tuple[Entry, Entry]]
+    removed: list[Entry]
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("words", nargs="*", metavar="REV|PATH", help="up to two revisions, then models or folders")
+    parser.add_argument("--tensors", action="store_true", help="which tensors appeared, vanished or changed")
+    parser.add_argument("--fetch", action="store_true", help="with --tensors: fetch the versions that are not here")
+    parser.add_argument("--verify", action="store_true", help="with --tensors: trust no checksum in the files")
+
+
+def run(args: argparse.Namespace, out: Output) -> int:
+    here = repo.find()
+    revisions, paths = _sorted(args.words)
+    before = manifests.at(here, revisions[0] if revisions else "HEAD").models
+    files: dict[str, str] = {}  # of the work tree, where that is the later side
+    after = manifests.at(here, revisions[1]).models if len(revisions) == 2 else _on_disk(here, files)
+    found = _narrowed(changes(before, after), [here.relative(p) for p in paths])
+    document: dict[str, Any] = {"added": [], "changed": [], "moved": [], "removed": []}
+    code = 0
+    for entry in found.added:
+        out.result(f"added    {safe(entry.path)} ({_size(entry)}){_version(entry)}")
+        document["added"].append(_described(entry))
+    for old, new in found.changed:
+        tags = version_of(old), version_of(new)
+        tagged = f" {tags[0] or '?'} -> {tags[1] or '?'}" if any(tags) else ""
+        out.result(f"changed  {safe(new.path)} ({_size(old)} -> {_size(new)}){tagged}")
+        for key in dict.fromkeys([*old.metrics, *new.metrics]):
+            if old.metrics.get(key) != new.metrics.get(key):
+                out.result(safe(f"           {key} {old.metrics.get(key, '-')} -> {new.metrics.get(key, '-')}"))
+        item = {"path": new.path, "before": _described(old), "after": _described(new)}
+        if args.tensors:
+            try:
+                first = _file(here, old, args.fetch, out)
+                second = files.get(new.path) or _file(here, new, args.fetch, out)
+                compared = _compared(first, second, args.verify)
+                _tell(compared, out)
+                item["tensors"] = _counts(compared)
+            except ModelsError as absent:
+                out.warn(f"{absent.what}, so its tensors are not compared\n  next: {absent.fix}")
+                code = 1
+        document["changed"].append(item)
+    for old, new in found.moved:
+        out.result(f"moved    {safe(old.path)} -> {safe(new.path)} ({_size(new)})")
+        document["moved"].append({"path": new.path, "from": old.path, **_described(new)})
+    for entry in found.removed:
+        out.result(f"removed  {safe(entry.path)} ({_size(entry)}){_version(entry)}")
+        document["removed"].append(_described(entry))
+    if not any(found):
+        out.note("no model differs")
+    out.document(document)
+    return code
+
+
+def _sorted(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Revisions and paths, as git tells them apart: the first words that name commits are revisions."""
+    revisions: list[str] = []
+    for at, word in enumerate(words):
+        parts = word.split("..") if ".." in word and not os.path.lexists(word) else [word]
+        if len(revisions) + len(parts) > 2 or not all(git.is_commit(part or "HEAD") for part in parts):
+            return revisions, list(words[at:])
+        revisions += [part or "HEAD" for part in parts]
+    return revisions, []
+
+
+def _on_disk(here: Repo, files: dict[str, str]) -> dict[str, Entry]:
+    """The work tree's manifest, with the bytes that the files have now; `files` is filled with these."""
+    known = manifests.current(here)
+    sight = Sight(here)
+    models = dict(known.models)
+    for path, entry, state, oid in states(here, known, sight):
+        if oid:
+            files[path] = here.path(path)
+        if state == MODIFIED:
+            md5 = (sight.digests(path) or ("", ""))[1]
+            models[path] = entry._replace(sha256=oid, md5=md5, size=os.path.getsize(here.path(path)))
+    sight.save(known)
+    return models
+
+
+def changes(before: Mapping[str, Entry], after: Mapping[str, Entry]) -> Changes:
+    """What differs; a model that left one path and came to another with the same bytes has moved."""
+    removed = {path: entry for path, entry in before.items() if path not in after}
+    found = Changes([], [], [], [])
+    for path, entry in after.items():
+        old = before.get(path)
+        if old is None:
+            source = next((e for e in removed.values() if _equal(e, entry)), None)
+            if source:
+                found.moved.append((removed.pop(source.path), entry))
+            else:
+                found.added.append(entry)
+        elif not _equal(old, entry):
+            found.changed.append((old, entry))
+    found.removed.extend(removed.values())
+    return found
+
+
+def _equal(one: Entry, other: Entry) -> bool:
+    return one.sha256 == other.sha256 if one.sha256 and other.sha256 else one.md5 == other.md5
+
+
+def _narrowed(found: Changes, names: Sequence[str]) -> Changes:
+    def meant(*entries: Entry) -> bool:
+        return not names or any(e.path == n or n == "." or e.path.startswith(n + "/") for e in entries for n in names)
+
+    return Changes(
+        [e for e in found.added if meant(e)],
+        [pair for pair in found.changed if meant(*pair)],
+        [pair for pair in found.moved if meant(*pair)],
+        [e for e in found.removed if meant(e)],
+    )
+
+
+def _file(here: Repo, entry: Entry, fetch: bool, out: Output) -> str:
+    """A file with these bytes. Raises ModelsError where they are not here."""
+    try:
+        return whereabouts.file_of(here, entry)
+    except ModelsError as absent:
+        if not fetch:
+            raise ModelsError(absent.what, "the same command with --fetch") from None
+        for failure in exchange.fetch(here, manifests.current(here), [entry], out).failed:
+            raise failure.named() from None
+        return whereabouts.file_of(here, entry)
+
+
+def _compared(first: str, second: str, verify: bool) -> Comparison:
+    with whereabouts.open_plain(first) as a, whereabouts.open_plain(second) as b:
+        sizes = os.fstat(a.fileno()).st_size, os.fstat(b.fileno()).st_size
+        return inspect.compare((a, sizes[0]), (b, sizes[1]), verify=verify)
+
+
+def _tell(found: Comparison, out: Output) -> None:
+    pairs = (*found.dtype, *found.shape, *found.content)
+    counts = [
+        f"{plural(len(pairs), 'tensor')} changed ({size(sum(p.after.bytes for p in pairs))})",
+        f"{len(found.same)} the same ({size(sum(p.after.bytes for p in found.same))})",
+        *([f"{len(found.added)} added"] if found.added else []),
+        *([f"{len(found.removed)} removed"] if found.removed else []),
+        *([f"{len(found.unread)} unreadable"] if found.unread else []),
+    ]
+    out.result(f"           {', '.join(counts)}")
+    kinds = (
+        [f"+ {_shown(t)}" for t in found.added],
+        [f"- {_shown(t)}" for t in found.removed],
+        [f"~ {_shown(p.before)} -> {p.after.dtype} {list(p.after.shape)}" for p in (*found.dtype, *found.shape)],
+        [f"* {_shown(p.after)}" for p in found.content],
+        [f"? {_shown(p.after)}" for p in found.unread],
+    )
+    for lines in kinds:
+        most = len(lines) if out.verbose else _MOST_TENSORS
+        for line in lines[:most]:
+            out.result(safe(f"           {line}"))
+        if len(lines) > most:
+            out.result(f"           {lines[0][0]} and {len(lines) - most} more (-v shows all)")
+
+
+def _shown(tensor: Tensor) -> str:
+    return f"{tensor.name} {tensor.dtype} {list(tensor.shape)}"
+
+
+def _counts(found: Comparison) -> dict[str, Any]:
+    names = {"added": found.added, "removed": found.removed}
+    pairs = {"dtype": found.dtype, "shape": found.shape, "content": found.content, "unread": found.unread}
+    return {
+        **{kind: [t.name for t in tensors] for kind, tensors in names.items()},
+        **{kind: [p.after.name for p in both] for kind, both in pairs.items()},
+        "same": len(found.same),
+        "bytes_changed": sum(p.after.bytes for p in (*found.dtype, *found.shape, *found.content)),
+        "bytes_same": sum(p.after.bytes for p in found.same),
+    }
+
+
+def _size(entry: Entry) -> str:
+    return size(entry.size) if entry.size >= 0 else "?"
+
+
+def _version(entry: Entry) -> str:
+    version = version_of(entry)
+    return safe(f" {version}") if version else ""
+
+
+def _described(entry: Entry) -> dict[str, Any]:
+    return {
+        "path": entry.path,
+        "size": entry.size,
+        "sha256": entry.sha256,
+        "version": version_of(entry),
+        "metrics": dict(entry.metrics),
+    }

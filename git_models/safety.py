@@ -1,0 +1,138 @@
+"""Which models may be recorded and put in place: the scanner's verdicts, remembered by SHA-256.
+
+`models.scan` decides: `warn` refuses what is dangerous and mentions what is unknown, once for each
+file's bytes; `block` refuses both; `off` asks nothing. The scanner is imported only for bytes that
+it has not seen before.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import NamedTuple
+
+from git_models import __version__, objects
+from git_models.errors import ModelsError
+from git_models.manifest import Entry
+from git_models.output import safe
+from git_models.repo import Repo
+
+_REFUSED = {"warn": ("dangerous",), "block": ("dangerous", "unknown"), "off": ()}
+_VERDICTS = ("weights-only", "needs classes", "unknown", "dangerous")
+# What no loader takes for a model says nothing about code; `block` refuses it all the same.
+_NO_FORMAT = "unknown"
+
+
+class Judged(NamedTuple):
+    """The scanner's answer in short."""
+
+    verdict: str
+    format: str
+    why: str  # one line, safe to print
+    fresh: bool = False  # scanned just now, not remembered
+
+
+class Sifted(NamedTuple):
+    """Entries that may be put in place; and (path, reason) of those that may not or are doubtful."""
+
+    plan: list[Entry]
+    refused: list[tuple[str, str]]
+    doubts: list[tuple[str, str]]
+
+
+def off(repo: Repo) -> Repo:
+    """The same repository for a command that was told to let everything pass."""
+    return replace(repo, config=replace(repo.config, scan="off"))
+
+
+def judge(repo: Repo, path: str, oid: str, file: str) -> Judged:
+    """Is the model at `path`, whose bytes are `oid` and lie in `file`, safe to load? Raises OSError.
+
+    A verdict of another version of this program does not count, since its lists may differ.
+    """
+    # The suffix is part of the question: a pickle named .safetensors gets past people.
+    suffix = os.path.splitext(path)[1].lower()
+    suffix = suffix if len(suffix) <= 16 and suffix[1:].isalnum() and suffix.isascii() else ""
+    note = os.path.join(repo.models, "scans", oid + suffix)
+    try:
+        with open(note, encoding="utf-8") as stream:
+            version, verdict, form, why = stream.read().split("\n")
+        if version == __version__ and verdict in _VERDICTS:
+            return Judged(verdict, form, why)
+    except (OSError, ValueError):
+        pass
+    from git_models import inspect
+
+    with open(file, "rb") as opened:
+        report = inspect.scan(opened, os.fstat(opened.fileno()).st_size, path)
+    why = report.findings[0].what if report.findings else f"it needs {', '.join(report.classes[:3])}"
+    judged = Judged(report.verdict, report.format, safe(why), fresh=True)
+    _remember(note, "\n".join((__version__, *judged[:3])))
+    return judged
+
+
+def _remember(note: str, text: str) -> None:
+    """A cache: a failure to write it is no failure."""
+    temp = f"{note}.{os.getpid()}"
+    try:
+        os.makedirs(os.path.dirname(note), exist_ok=True)
+        with open(temp, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        os.replace(temp, note)
+    except OSError:
+        pass
+
+
+def admit(repo: Repo, drafts: Mapping[str, objects.Draft]) -> dict[str, str]:
+    """What is doubtful about files that are about to be recorded, by path. Raises ModelsError for what is refused."""
+    doubts = {}
+    for path, draft in drafts.items() if _asked(repo) else ():
+        judged = judge(repo, path, draft.digests.sha256, draft.file)
+        if judged.verdict in _REFUSED[repo.config.scan]:
+            raise ModelsError(
+                f"{path} was not recorded: {_said(judged)}",
+                f"git models scan {path}   # says more\n"
+                f"        git models add --allow-dangerous {path}   # if you know what it runs",
+            )
+        if _doubtful(judged):
+            doubts[path] = _said(judged)
+    return doubts
+
+
+def sift(repo: Repo, plan: Iterable[Entry]) -> Sifted:
+    """Which of these models, verified in the store, may be put in place."""
+    found = Sifted([], [], [])
+    for entry in plan:
+        judged = (
+            judge(repo, entry.path, entry.sha256, objects.path(repo.models, entry.sha256)) if _asked(repo) else None
+        )
+        if judged and judged.verdict in _REFUSED[repo.config.scan]:
+            ways = (
+                f"  next: git models scan {entry.path}   # says more\n"
+                f"        git models checkout --allow-dangerous {entry.path}   # if you know what it runs"
+            )
+            found.refused.append((entry.path, f"{_said(judged)}\n{ways}"))
+            continue
+        found.plan.append(entry)
+        if judged and _doubtful(judged):
+            found.doubts.append((entry.path, _said(judged)))
+    return found
+
+
+def _asked(repo: Repo) -> bool:
+    return repo.config.scan != "off"
+
+
+def _doubtful(judged: Judged) -> bool:
+    return judged.fresh and judged.verdict == "unknown" and judged.format != _NO_FORMAT
+
+
+def _said(judged: Judged) -> str:
+    lead = "it is built to run code" if judged.verdict == "dangerous" else "nobody knows whether it is safe to load"
+    return f"{lead}: {judged.why}"
+
+
+def doubtful(path: str, why: str) -> str:
+    """The line that mentions a doubt."""
+    return f"{path}: {why} (git models scan {path})"

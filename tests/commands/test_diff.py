@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import pytest
+
+from tests.commands.conftest import answer
+from tests.helpers.sandbox import Sandbox
+from tests.inspect.assembler import good_state, torch_entries, zipped
+
+MODEL = "weights/best.pt"
+
+
+def trained(first: float) -> bytes:
+    """A checkpoint whose first tensor begins with this number; its second is always the same."""
+    entries = dict(torch_entries(good_state())) | {"archive/data/0": struct.pack("<2f", first, 2)}
+    return zipped(entries.items())
+
+
+@pytest.fixture
+def twice(repo: Sandbox) -> Sandbox:
+    """Two commits with two versions of one model."""
+    for first in (1, 5):
+        repo.write(MODEL, trained(first))
+        repo.models("add", MODEL)
+        repo.git("commit", "-m", f"Version {first}")
+    return repo
+
+
+def test_nothing_differs_in_a_clean_work_tree(twice: Sandbox) -> None:
+    said = twice.models("diff")
+    assert (said.out, said.err) == ("", "no model differs\n")
+    assert answer(twice, "diff") == {"added": [], "changed": [], "moved": [], "removed": []}
+
+
+def test_a_model_trained_again_and_not_recorded_is_a_change(twice: Sandbox) -> None:
+    twice.write(MODEL, trained(7))
+    (changed,) = answer(twice, "diff")["changed"]
+    assert changed["after"]["sha256"] == twice.sha256(MODEL)
+    assert changed["before"]["sha256"] == twice.entries()[MODEL]["sha256"]
+
+
+@pytest.mark.parametrize("revisions", [("HEAD^",), ("HEAD^", "HEAD"), ("HEAD^..HEAD",), ("HEAD^..",)])
+def test_revisions_are_named_as_git_names_them(twice: Sandbox, revisions: tuple[str, ...]) -> None:
+    assert twice.models("diff", *revisions).lines == [f"changed  {MODEL} (931 B -> 931 B)"]
+
+
+def test_tensors_say_what_was_trained_and_what_was_frozen(twice: Sandbox) -> None:
+    said = twice.models("diff", "HEAD^", "--tensors").lines
+    assert said[1].split() == ["1", "tensor", "changed", "(8", "B),", "1", "the", "same", "(8", "B)"]
+    assert said[2].split() == ["*", "state_dict.weight", "float32", "[2]"]
+    (changed,) = answer(twice, "diff", "HEAD^", "--tensors", "--verify")["changed"]
+    assert changed["tensors"]["content"] == ["state_dict.weight"]
+    assert changed["tensors"]["same"] == 1
+
+
+def test_what_is_not_here_is_named_with_the_command_that_brings_it(twice: Sandbox) -> None:
+    for file in (twice / ".git/models/objects").glob("*/*"):
+        file.unlink()
+    said = twice.models("diff", "HEAD^", "HEAD", "--tensors", code=1)
+    assert said.lines == [f"changed  {MODEL} (931 B -> 931 B)"]
+    assert f"the bytes of {MODEL} are not here" in said.err
+    assert "next: the same command with --fetch" in said.err
+
+
+def test_fetch_brings_the_versions_that_are_compared(twice: Sandbox, place: Path) -> None:
+    twice.git("config", "models.store.url", place.as_uri())
+    twice.git("config", "models.remote", "store")
+    for revision in ("HEAD^", "main"):
+        twice.git("checkout", "-q", revision)
+        twice.models("checkout")
+        twice.models("push")
+    for file in (twice / ".git/models/objects").glob("*/*"):
+        file.unlink()
+    said = twice.models("diff", "HEAD^", "--tensors", "--fetch").lines
+    assert "1 tensor changed" in said[1]
+
+
+def test_models_that_come_go_and_move_are_told_apart(twice: Sandbox) -> None:
+    twice.models("mv", MODEL, "moved.pt")
+    twice.weight("new.pt", seed=9)
+    twice.models("add", "new.pt")
+    assert twice.models("diff").lines == ["added    new.pt (4.1 KB)", f"moved    {MODEL} -> moved.pt (931 B)"]
+    twice.git("commit", "-m", "Move")
+    twice.models("rm", "new.pt")
+    assert twice.models("diff").lines == ["removed  new.pt (4.1 KB)"]
+
+
+def test_paths_narrow_what_is_told(twice: Sandbox) -> None:
+    twice.weight("new.pt", seed=9)
+    twice.models("add", "new.pt")
+    assert twice.models("diff", "HEAD^", "weights").lines == [f"changed  {MODEL} (931 B -> 931 B)"]
+    assert twice.models("diff", "new.pt").lines == ["added    new.pt (4.1 KB)"]
+
+
+def test_metrics_stand_side_by_side(twice: Sandbox) -> None:
+    text = twice.read("models.yaml").decode()
+    twice.write("models.yaml", text.rstrip("\n") + "\n    metrics: {map50: 0.91}\n")
+    twice.git("commit", "-m", "Measure", "models.yaml")
+    assert twice.models("diff", "HEAD~2").lines[1].split() == ["map50", "-", "->", "0.91"]
