@@ -22,7 +22,7 @@ slow: venv ## the tests that take minutes: killed processes, bombs, files over 4
 	$(PY) -m pytest -n auto -m slow $(SLOW:%=--ignore=%) tests
 
 machine: venv ## play 200 random sequences of commands on two clones
-	GIT_MODELS_SEQUENCES=25 $(PY) -m pytest -n auto tests/e2e/test_machine.py
+	GIT_MODELS_SEQUENCES=26 $(PY) -m pytest -n auto tests/e2e/test_machine.py
 
 lint: venv ## ruff and shellcheck
 	$(PY) -m ruff check .

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pytest
 from hypothesis import HealthCheck, Phase, seed, settings
@@ -15,8 +15,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from tests.helpers import world
 from tests.helpers.world import CALLS, EVERYTHING, NAMES, PATHS, STRACE, World, version
 
-SEQUENCES = int(os.environ.get("GIT_MODELS_SEQUENCES", "2"))  # for each seed; `make machine` asks for more
+# For each seed, of which Hypothesis plays the simplest first; `make machine` asks for more.
+SEQUENCES = int(os.environ.get("GIT_MODELS_SEQUENCES", "2"))
 SEEDS = 8
+STEPS = 14
 
 WHO = st.sampled_from(NAMES)
 PATH = st.sampled_from(PATHS)
@@ -250,19 +252,26 @@ class Machine(RuleBasedStateMachine):
             shutil.rmtree(self.folder / "world", ignore_errors=True)
 
 
+@pytest.fixture(scope="session")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> type[Machine]:
+    """The state machine with a template that all its sequences begin with."""
+    folder = tmp_path_factory.mktemp("machine")
+    template = world.begin(folder / "world")
+    (folder / "world").rename(folder / "template")
+    return type("Begun", (Machine,), {"folder": folder, "template": template})
+
+
 @pytest.mark.parametrize("number", range(SEEDS))
-def test_no_sequence_of_commands_on_two_clones_loses_recorded_bytes(number: int, tmp_path: Path) -> None:
-    template = world.begin(tmp_path / "world")
-    (tmp_path / "world").rename(tmp_path / "template")
-    machine: Any = type("Seeded", (Machine,), {"folder": tmp_path, "template": template})
+def test_no_sequence_of_commands_on_two_clones_loses_recorded_bytes(number: int, machine: type[Machine]) -> None:
     run_state_machine_as_test(
         seed(number)(machine),
         settings=settings(
             max_examples=SEQUENCES,
-            stateful_step_count=14,
+            stateful_step_count=STEPS,
             deadline=None,
             # A sequence takes seconds: the whole of it is printed instead of being made shorter.
             phases=[Phase.generate],
             suppress_health_check=list(HealthCheck),
         ),
+        _min_steps=STEPS,
     )
