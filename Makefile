@@ -7,7 +7,7 @@ SLOW := tests/ground_truth tests/real_checkpoints
 SHELL_FILES = $(shell grep -lE '^\#!.*[/ ](ba)?sh$$' .ci/run scripts/* 2>/dev/null)
 SHIMS = $(filter-out hooks/head.sh,$(wildcard hooks/*.sh))
 
-.PHONY: help venv test lint types ground-truth real-checkpoints demo demo-github man
+.PHONY: help venv test slow machine lint types ground-truth real-checkpoints demo demo-github man
 
 help: ## say what there is
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | expand -t 20
@@ -16,7 +16,13 @@ venv: ## make .venv with what development needs
 	@PYTHON='$(PYTHON)' scripts/venv
 
 test: venv ## run the main tests (less than 5 minutes on two cores)
-	$(PY) -m pytest -n auto $(SLOW:%=--ignore=%) tests
+	$(PY) -m pytest -n auto -m 'not slow' $(SLOW:%=--ignore=%) tests
+
+slow: venv ## the tests that take minutes: killed processes, bombs, files over 4 GiB
+	$(PY) -m pytest -n auto -m slow $(SLOW:%=--ignore=%) tests
+
+machine: venv ## play 200 random sequences of commands on two clones
+	GIT_MODELS_SEQUENCES=25 $(PY) -m pytest -n auto tests/e2e/test_machine.py
 
 lint: venv ## ruff and shellcheck
 	$(PY) -m ruff check .

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from git_models import excludes, git, index, manifests, messages, objects, paths, patterns, safety, staging, statcache
 from git_models.errors import ModelsError, PathError
 from git_models.index import Staged
-from git_models.manifest import NAME, Manifest
+from git_models.manifest import NAME, Entry, Manifest
 from git_models.output import Output, size
 from git_models.repo import Repo
 from git_models.staging import HEAD_BYTES, Kept
@@ -49,17 +49,18 @@ def pre_commit(repo: Repo, out: Output) -> int:
     kept = _keep(repo, found.weights, out)
     included = [] if not takes_all(arguments) else _changed(repo, known, [k.path for k in kept])
     extra = staging.keep_files(repo, included, lambda _: None)
+    done = staging.NOTHING
     if kept or extra:
         remove = {s.path: s.oid for s, _ in found.weights}
         done = staging.register(repo, known, [*kept, *extra], {}, remove=remove)
-        _leave_pending(repo, found.weights)
+        _leave_pending(repo, found.weights, kept)
         _say_added(done, out)
     for path in found.fixtures:
         out.note(f"{path} stays in git, as it is small; git models add {path} would move it out")
     for path in found.lfs:
         out.note(f"{path} is left to Git LFS")
     _mention_changed(repo, manifests.current(repo), out)
-    if (kept or extra) and not amend and not staged:
+    if not amend and not staged and (done.new or done.changed or done.moved):
         raise ModelsError(messages.RECORDED_RUN_AGAIN, "the same git commit again")
     if kept and not amend and _nothing_left(repo, base, arguments):
         names = ", ".join(k.path for k in kept)
@@ -107,14 +108,23 @@ def post_commit(repo: Repo, out: Output) -> int:
             fields = [os.fsdecode(f) for f in stream.read().split(b"\0") if f]
     except FileNotFoundError:
         return 0
-    pending = dict(zip(fields[0::2], fields[1::2], strict=True))
+    pending = dict(zip(fields[0::3], fields[1::3], strict=True))
     now = index.entries(list(pending))
     committed = manifests.at(repo, "HEAD").models
     here = manifests.current(repo).models
-    stale = {p: oid for p, oid in pending.items() if p in committed and p in now and now[p][1] == oid}
-    lost = [p for p in pending if p in committed and p not in here]
+    # An aborted commit may have left its notes: only what this one recorded is settled.
+    known = {
+        p for p, oid in zip(fields[0::3], fields[2::3], strict=True) if p in committed and committed[p].sha256 == oid
+    }
+    stale = {p: oid for p, oid in pending.items() if p in known and p in now and now[p][1] == oid}
+    lost = [p for p in known if p not in here]
     if stale or lost:
-        manifests.record(repo, {p: committed[p] for p in (*stale, *lost)}, remove=stale)
+        changes: dict[str, Entry | None] = {p: committed[p] for p in (*stale, *lost)}
+        # Where a file was renamed the commit took the entry from its old path, too.
+        moved = {committed[p].sha256 for p in stale}
+        before = manifests.at(repo, "HEAD@{1}").models
+        changes |= {p: None for p, e in before.items() if p not in committed and e.sha256 in moved}
+        manifests.record(repo, changes, remove=stale)
     os.unlink(file)
     excludes.rebuild(repo)
     reclaim(repo, list(pending.values()))
@@ -319,9 +329,9 @@ def _forget_pending(repo: Repo) -> None:
         pass
 
 
-def _leave_pending(repo: Repo, weights: Sequence[tuple[Staged, int]]) -> None:
+def _leave_pending(repo: Repo, weights: Sequence[tuple[Staged, int]], kept: Sequence[Kept]) -> None:
     os.makedirs(repo.state, exist_ok=True)
-    fields = [field for s, _ in weights for field in (s.path, s.oid)]
+    fields = [f for (s, _), k in zip(weights, kept, strict=True) for f in (s.path, s.oid, k.digests.sha256)]
     if fields:
         with open(_pending_file(repo), "wb") as stream:
             stream.write(b"".join(os.fsencode(f) + b"\0" for f in fields))

@@ -137,7 +137,7 @@ def _github(place: Place, remote: Remote) -> Iterator[Finding]:
         held = plural(len(draft.assets), "asset")
         yield Finding(
             f"the release {draft.tag} of {access.full_name} is a draft: nobody can fetch its {held}",
-            "git models verify --remote; git models push",
+            "git models push   # publishes it again",
         )
 
 

@@ -198,11 +198,18 @@ def pre_push(
     wanted = {oid: e for oid, e in wanted.items() if not e.urls}
     if not wanted:
         return 0
+    failures = []
     for place in places.for_push(here, known, git_remote, url):
         try:
             _store(here, place, wanted, url, out)
         except EmptyRepository:
             _first_push(here, place, wanted, updates, git_remote or url, out)
+        except ModelsError as failed:
+            failures.append(failed)  # the other places get theirs all the same
+    for other in failures[1:]:
+        out.warn(f"git models: {other.what}")
+    if failures:
+        raise failures[0]
     # The store gives up its copies when the remote-tracking ref names them: when this push is over.
     pusher = os.environ.get("GIT_MODELS_PARENT", "")
     if pusher.isdecimal() and any(objects.has(here.models, oid) for oid in wanted):

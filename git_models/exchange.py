@@ -115,6 +115,10 @@ def push(
         return Pushed(place, (), len(wanted), 0, ())
     remote = places.connect(repo, place)
     lacks = {i.sha256 for i in transfer.missing([item(e) for e in asked], remote)}
+    if lacks and ask and not dry_run:
+        # They may lie there unseen: a release whose tag was deleted has become a draft.
+        remote.finish()
+        lacks = {i.sha256 for i in transfer.missing([item(e) for e in asked], remote)}
     there = [e.sha256 for e in asked if e.sha256 not in lacks]
     if not dry_run:
         objects.note_held(repo.models, place.url, there)

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterable
 
-from git_models import git, manifests
+from git_models import git, link, manifests
 from git_models.repo import Repo
 
 BEGIN = "# >>> git models: recorded models, rebuilt by every command >>>"
@@ -118,10 +118,9 @@ def _look(paths: set[str], tips: list[str], known: list[str]) -> set[str]:
 
 
 def _render(paths: list[str]) -> str:
-    if not paths:
-        return ""
     lines = ["/" + _escape(p) for p in paths] if len(paths) <= _EXACT else sorted({_group(p) for p in paths})
-    return "\n".join([BEGIN, *lines, END, ""])
+    # The first: what a killed process leaves beside a model must not be committed.
+    return "\n".join([BEGIN, link.UNFINISHED, *lines, END, ""])
 
 
 def _group(path: str) -> str:

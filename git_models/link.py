@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import os
 import stat
 from collections.abc import Callable
@@ -13,6 +14,15 @@ from git_models.hashing import BLOCK, Digests, Hasher
 
 _FICLONE = 0x40049409  # linux/fs.h: share the extents of another file (btrfs, xfs)
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+UNFINISHED = ".*.git-models"  # the pattern that hides unfinished files of a work tree from git
+
+
+def unfinished(name: str) -> str:
+    """What the file that is to become `name` is called, in the same folder, until it is complete.
+
+    The same name in every process, each of which holds the lock: what a killed one left is replaced.
+    """
+    return f".{hashlib.sha256(os.fsencode(name)).hexdigest()[:16]}.git-models"
 
 
 def clone(source: int, target: int) -> bool:
@@ -65,6 +75,16 @@ def hashed(source: int, target: int | None = None, advance: Callable[[int], None
                 view = view[os.write(target, view) :]
         advance(len(data))
     return hasher.digests()
+
+
+def settle(file: int) -> None:
+    """Make sure that whatever is written into the file from now on changes its mtime.
+
+    A process that has the file mapped writes into pages that are dirty already, and only the first
+    write to a clean page stamps the file: so the pages are written out first.
+    """
+    if written_by_others(file):
+        os.fsync(file)
 
 
 def written_by_others(file: int) -> bool:

@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from git_models import git, index, lock, manifest, objects
+from git_models import git, index, link, lock, manifest, objects
 from git_models.errors import ManifestError
 from git_models.manifest import Entry, Manifest
 from git_models.repo import Repo
@@ -161,10 +161,12 @@ def stage(repo: Repo, raw: bytes) -> None:
 
 
 def write(repo: Repo, raw: bytes) -> None:
-    """Replace the work tree's manifest in one step; its mode stays."""
+    """Replace the work tree's manifest in one step; its mode stays. The caller holds the lock."""
     target = repo.path(manifest.NAME)
-    temp = f"{target}.{os.getpid()}.tmp"
+    temp = repo.path(link.unfinished(manifest.NAME))
     try:
+        if os.path.lexists(temp):
+            os.unlink(temp)
         with open(temp, "xb") as file:
             file.write(raw)
         try:

@@ -111,7 +111,9 @@ def _drop(parent: int, temp: str) -> None:
 
 
 def _copy(repo: Repo, entry: Entry, parent: int, name: str) -> str:
-    temp = f".{name[:200]}.{os.getpid()}.git-models"
+    temp = link.unfinished(name)
+    # Left by a process that was killed: we hold the lock, so nobody is at work on it.
+    _drop(parent, temp)
     source = os.open(objects.path(repo.models, entry.sha256), os.O_RDONLY | os.O_CLOEXEC)
     try:
         target = os.open(temp, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666, dir_fd=parent)

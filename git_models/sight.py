@@ -47,6 +47,7 @@ class Sight:
         at = time.time_ns()
         file = link.open_file(self.repo.top, path)
         try:
+            link.settle(file)
             before = os.fstat(file)
             found = link.hashed(file, advance=advance)
             after = os.fstat(file)

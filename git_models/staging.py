@@ -85,13 +85,14 @@ def keep_file(repo: Repo, path: str, advance: Advance = lambda _: None) -> tuple
             raise ModelsError(f"{path} was not added: {reason}")
         objects.need_space(repo.common, st.st_size, path)
         for _ in range(3):
-            at = time.time_ns()
+            at = time.time_ns()  # before the settling: what is written meanwhile is too young to be believed
+            link.settle(file)
+            st = os.fstat(file)
             draft = objects.draft_file(repo.models, file, advance)
             after = os.fstat(file)
             if (after.st_size, after.st_mtime_ns) == (st.st_size, st.st_mtime_ns) and draft.digests.size == st.st_size:
                 return draft, statcache.record(draft.digests.sha256, draft.digests.md5, after, at)
             objects.discard(draft)
-            st = after
     finally:
         os.close(file)
     raise ModelsError(
@@ -134,6 +135,9 @@ class Added(NamedTuple):
     unchanged: tuple[str, ...]
     size: int  # bytes that went into the store
     doubts: tuple[tuple[str, str], ...] = ()  # path, why nobody knows whether it is safe to load
+
+
+NOTHING = Added((), (), (), (), 0)
 
 
 def keep_files(repo: Repo, wanted: Sequence[str], advance: Advance) -> list[Kept]:
@@ -275,13 +279,28 @@ def save_stat(repo: Repo, records: dict[str, statcache.Record]) -> None:
 
 
 def modified(repo: Repo, known: Manifest, cache: Mapping[str, statcache.Record]) -> list[str]:
-    """Recorded models whose file may have other bytes than the entry says (by stat alone)."""
+    """Recorded models whose file may have other bytes than the entry says (by stat alone).
+
+    While a sync is due, as in a rebase that stopped, those that only wait for it are not among them.
+    """
+    raw = manifests.data(repo)
+    waiting = {} if manifests.is_synced(repo, raw) else manifests.synced(repo).models
     found = []
     for path, entry in known.models.items():
         try:
             st = os.lstat(repo.path(path))
         except OSError:
             continue
-        if path not in cache or cache[path][0] != entry.sha256 or not statcache.trusted(cache[path], st):
+        if path in cache and cache[path][0] == entry.sha256 and statcache.trusted(cache[path], st):
+            continue
+        if path not in waiting or not _has_bytes(repo, path, waiting[path].sha256):
             found.append(path)
     return found
+
+
+def _has_bytes(repo: Repo, path: str, oid: str) -> bool:
+    file = link.open_file(repo.top, path)
+    try:
+        return link.hashed(file).sha256 == oid
+    finally:
+        os.close(file)

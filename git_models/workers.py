@@ -127,8 +127,9 @@ class Crew:
         """The result of `do`, called again after failures that pass. Raises the last failure.
 
         `moved` counts bytes: whoever makes progress may fail more often. `limit` is the longest wait
-        that a service may ask for, in seconds (None: the pace's).
+        that a service may ask for, or that we give one that does not answer, in seconds (None: the pace's).
         """
+        patience = self.patience if limit is None else min(self.patience, limit)
         limit = self.pace.limit if limit is None else limit
         failures, mark, dark = 0, moved(), None
         while True:
@@ -148,7 +149,7 @@ class Crew:
                 if isinstance(error, Offline):
                     # From before the attempt: one that timed out has used up its share.
                     dark = began if dark is None else dark
-                    if dark + self.patience - now <= delay:
+                    if dark + patience - now <= delay:
                         raise
                 elif failures >= self.pace.tries or delay > limit:
                     raise

@@ -72,10 +72,3 @@ def test_a_process_of_another_machine_is_never_taken_for_dead(tmp_path: Path) ->
     (tmp_path / "lock").write_text(f"{dead_pid()} elsewhere.invalid a job\n")
     with pytest.raises(ModelsError, match=r"elsewhere\.invalid"), lock.hold(str(tmp_path), "a test", patience=0):
         pass
-
-
-def test_leftovers_of_dead_waiters_do_not_pile_up(tmp_path: Path) -> None:
-    (tmp_path / f"lock.{dead_pid()}").write_text("")
-    with lock.hold(str(tmp_path), "a test"):
-        pass
-    assert not (tmp_path / "lock").exists()

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from git_models import main as main_
 from tests.commands.conftest import snapshot
 from tests.fakes.github import GitHub
 from tests.helpers.sandbox import Sandbox
@@ -149,36 +148,40 @@ def test_an_answer_that_cannot_be_written_is_a_failure(recorded: Sandbox) -> Non
         (errno.EROFS, "no permission", "ls -ld"),
     ],
 )
-def test_what_the_system_refuses_is_put_into_words(
-    code: int, words: str, fix: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert refused(OSError(code, os.strerror(code), "/mnt/models"), monkeypatch) == 1
-    said = one_message(capsys.readouterr().err)
-    assert f"{words}" in said
+def test_what_the_system_refuses_is_put_into_words(bin_folder: Path, code: int, words: str, fix: str) -> None:
+    done = failing(bin_folder, f"OSError({code}, 'refused', '/mnt/models')")
+    assert done.returncode == 1
+    said = one_message(done.stderr)
+    assert words in said
     assert "/mnt/models" in said
     assert fix in said
 
 
 def test_a_bug_is_code_3_and_leaves_a_log_for_the_report(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    bin_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    assert refused(RuntimeError("token=abcdef0123 went wrong"), monkeypatch) == 3
-    said = one_message(capsys.readouterr().err)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    done = failing(bin_folder, "RuntimeError('token=abcdef0123 went wrong')")
+    assert done.returncode == 3
+    said = one_message(done.stderr)
     (log,) = tmp_path.glob("git-models-*.log")
     assert f"next: report it with {log}" in said
     assert "RuntimeError" in log.read_text()
     assert "abcdef0123" not in said + log.read_text(), "secrets do not get into reports"
 
 
-def refused(error: Exception, monkeypatch: pytest.MonkeyPatch) -> int:
-    """The exit code of a command that ends with this exception."""
-
-    def run(_options: object, _out: object) -> int:
-        raise error
-
-    monkeypatch.setattr("git_models.commands.overview.run", run)
-    return main_.main([])
+def failing(bin_folder: Path, error: str) -> subprocess.CompletedProcess[str]:
+    """A process of its own in which the overview raises `error`."""
+    program = (
+        "import sys\n"
+        "from git_models import main\n"
+        "from git_models.commands import overview\n"
+        f"def run(options, out): raise {error}\n"
+        "overview.run = run\n"
+        "sys.exit(main.main([]))\n"
+    )
+    command = [bin_folder / "python", "-I", "-c", program]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def test_a_folder_that_may_not_be_written_is_named(recorded: Sandbox) -> None:

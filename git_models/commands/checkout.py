@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from git_models import exchange, excludes, manifest, manifests, messages, repo, safety, worktree
+from git_models import exchange, excludes, lock, manifest, manifests, messages, repo, safety, worktree
 from git_models.errors import UsageError
 from git_models.output import Output, plural
 
@@ -35,6 +35,9 @@ def run(args: argparse.Namespace, out: Output) -> int:
     wanted = exchange.matching(here, known, args.paths) if args.paths else None
     skip = exchange.unwanted(here, known)
     done = worktree.sync(here, wanted=wanted, skip=skip, force=args.force, releasable=exchange.releasable(here))
+    if args.force and done.missing and exchange.fetch(here, known, done.missing, out).got:
+        # After a push only the remote has the recorded version: the store keeps no second copy.
+        done = worktree.sync(here, wanted=wanted, skip=skip, force=True, releasable=exchange.releasable(here))
     excludes.rebuild(here)
     for path in done.kept:
         out.warn(messages.kept_local(path))
@@ -50,10 +53,11 @@ def run(args: argparse.Namespace, out: Output) -> int:
 
 
 def _resolve(here: repo.Repo, side: str, paths: list[str]) -> None:
-    raw = manifests.data(here)
     chosen: list[str | None] = [here.relative(p) for p in paths] if paths else [None]
-    for path in chosen:
-        raw = manifest.resolve(raw, side, path)
-    manifests.write(here, raw)
-    if b"<<<<<<<" not in raw:
-        manifests.stage(here, raw)
+    with lock.hold(here.models, "settling a conflict"):
+        raw = manifests.data(here)
+        for path in chosen:
+            raw = manifest.resolve(raw, side, path)
+        manifests.write(here, raw)
+        if b"<<<<<<<" not in raw:
+            manifests.stage(here, raw)

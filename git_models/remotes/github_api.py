@@ -157,6 +157,11 @@ class Api:
         repo = f"{place.owner}/{place.repo}"
         if limit := self._limited(response, low):
             return limit
+        if status == 401 and token is None:
+            return RemoteError(
+                f"{repo} on {place.host} takes models only from somebody with a token, and there is none here",
+                fix=f"git models login {place.host}   # or set {credentials.variables(place.host)[0]}",
+            )
         if status == 401:
             return RemoteError(
                 f"{place.host} does not accept the token from {token.source if token else '?'}: "

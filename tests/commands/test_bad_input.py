@@ -19,6 +19,7 @@ COMMANDS = {
     "track": ["*.bin"],
     "untrack": ["*.pt"],
     "remote": ["list"],
+    "adopt": [],
 }
 BROKEN = "models:\n<<<<<<< HEAD\n  a.pt: {}\n=======\n>>>>>>> side\n"
 

@@ -128,7 +128,7 @@ def small(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_full_disk_is_named_and_nothing_is_left_half_done(ready: Sandbox, small: Path) -> None:
-    (ready / ".git/models").rename(small / "models")
+    shutil.move(ready / ".git/models", small / "models")
     (ready / ".git/models").symlink_to(small / "models")
     ready.weight("large.pt", 400_000, seed=5)
     before = ready.read("models.yaml")
@@ -174,7 +174,8 @@ def together(repo: Sandbox, *commands: tuple[str, ...]) -> list[tuple[int, str]]
         subprocess.Popen(["git", "models", *words], cwd=repo.root, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         for words in commands
     ]
-    return [(process.wait(), (process.stderr.read() if process.stderr else b"").decode()) for process in running]
+    said = [process.communicate()[1].decode() for process in running]
+    return [(process.returncode, text) for process, text in zip(running, said, strict=True)]
 
 
 def test_eight_adds_at_once_record_all_eight(ready: Sandbox) -> None:

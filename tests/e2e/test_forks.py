@@ -146,3 +146,15 @@ def test_upstreams_ci_names_the_fork_of_the_pull_request(hub: GitHub, tmp_path: 
     upstream.write("../event.json", json.dumps(event))
     said = upstream.models("check", "--remote", code=1, env={"GITHUB_EVENT_PATH": str(tmp_path / "event.json")})
     assert f"git models adopt {FORK}" in said.out + said.err
+
+
+def test_a_private_upstream_is_read_once_it_is_a_git_remote(hub: GitHub, tmp_path: Path) -> None:
+    upstream, fork = forked(hub, tmp_path)
+    hub.find("owner/repo")[0].private = True  # type: ignore[union-attr]
+    said = fork.models("pull", code=1).err
+    assert "owner/repo on" in said
+    assert f"git remote add upstream {hub.url}/owner/repo.git" in said
+    assert not any(r.authorized for r in hub.requests if "owner/repo/releases" in r.path and r.role == "web")
+    fork.git("remote", "add", "upstream", f"{hub.url}/owner/repo.git")
+    fork.models("pull")
+    assert fork.read("best.pt") == upstream.read("best.pt")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from tests.helpers import world
-from tests.helpers.world import EVERYTHING, NAMES, PATHS, STRACE, World, version
+from tests.helpers.world import CALLS, EVERYTHING, NAMES, PATHS, STRACE, World, version
 
 SEQUENCES = int(os.environ.get("GIT_MODELS_SEQUENCES", "2"))  # for each seed; `make machine` asks for more
 SEEDS = 8
@@ -25,6 +25,7 @@ COMMITS = (
     ("commit", "-a", "-m", "Work"),
     ("commit", "--amend", "--no-edit"),
     ("commit", "--allow-empty", "-m", "Nothing"),
+    ("commit", "-a", "-m", ""),
 )
 RECORD: tuple[tuple[tuple[str, ...], ...], ...] = (  # what follows on training
     (),
@@ -77,19 +78,19 @@ SHARING = (
     ("pull", "--rebase"),
     ("pull", "--rebase", "--autostash"),
 )
-KILLS = (
-    "git models add -u",
-    *(f"git models add {p}" for p in PATHS),
-    "git models push",
-    "git models pull",
-    "git models checkout",
-    "git commit -a -m Killed",
-    "git push",
-    "git pull --no-rebase --no-edit",
-    "git checkout HEAD~1",
-    "git checkout main",
-    "git checkout topic",
-)
+KILLS = {  # a command, and whether the model that it is about is trained or deleted before
+    "git models add w c.pt": "train",
+    "git models add -u": "train",
+    "git commit -a -m Killed": "train",
+    "git models push": "commit",
+    "git push": "commit",
+    "git models pull": "delete",
+    "git models checkout": "delete",
+    "git pull --no-rebase --no-edit": "delete",
+    "git checkout HEAD~1": "delete",
+    "git checkout main": "",
+    "git checkout topic": "",
+}
 
 
 class Machine(RuleBasedStateMachine):
@@ -169,6 +170,7 @@ class Machine(RuleBasedStateMachine):
     def bypass(self, who: str, path: str) -> None:
         path = self.there(who, path)
         self.world.run(who, "git", "add", "-f", path)
+        self.world.bypassed.add(path)
         self.world.run(who, "git", "commit", "--no-verify", "-m", "Bypassed")
 
     @rule(who=WHO, command=st.sampled_from(MODELS))
@@ -219,9 +221,24 @@ class Machine(RuleBasedStateMachine):
                 self.world.run(who, "git", self.world.operation(who), "--continue")
 
     @precondition(lambda self: STRACE)
-    @rule(who=WHO, step=st.integers(1, 12), command=st.sampled_from(KILLS))
-    def kill(self, who: str, step: int, command: str) -> None:
-        self.world.run(who, *command.split(), kill=step, commits=" commit " in command)
+    @rule(
+        who=WHO,
+        path=PATH,
+        call=st.sampled_from(CALLS),
+        number=st.integers(1, 4),
+        command=st.sampled_from(sorted(KILLS)),
+    )
+    def kill(self, who: str, path: str, call: str, number: int, command: str) -> None:
+        if KILLS[command] in ("train", "commit"):
+            self.world.write(who, path, self.fresh())
+        if KILLS[command] == "commit":
+            self.world.run(who, "git", "models", "add", path)
+            self.world.run(who, "git", "commit", "-m", "To be pushed", commits=True)
+        if KILLS[command] == "delete":
+            self.delete(who, path)
+        commits = " commit " in command
+        self.world.run(who, *command.split(), kill=(call, number), commits=commits)
+        self.world.run(who, *command.split(), commits=commits)
 
     def teardown(self) -> None:
         try:

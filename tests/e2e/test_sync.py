@@ -227,6 +227,7 @@ def test_an_aborted_rebase_ends_with_the_right_model(ready: Sandbox) -> None:
 
 
 def test_reset_hard_goes_back_to_the_earlier_model(ready: Sandbox) -> None:
+    ready.models("fetch")  # after a push only the remote has version 1, and these commands ask no network
     retrain(ready, 2)
     ready.git("reset", "--hard", "HEAD^")
     assert holds(ready, 1)
@@ -235,6 +236,7 @@ def test_reset_hard_goes_back_to_the_earlier_model(ready: Sandbox) -> None:
 
 
 def test_stash_takes_the_new_version_away_and_pop_brings_it_back(ready: Sandbox) -> None:
+    ready.models("fetch")  # after a push only the remote has version 1, and these commands ask no network
     ready.weight(MODEL, seed=2)
     ready.models("add", MODEL)
     ready.git("stash")
@@ -306,8 +308,8 @@ def test_a_detached_shallow_checkout_pulls_from_the_manifest_alone(ready: Sandbo
 def test_clean_is_refilled_from_the_store(ready: Sandbox) -> None:
     retrain(ready, 2)
     ready.git("clean", "-fdx")
+    assert not ready.exists(MODEL)
     ready.git("checkout", "HEAD")
-    ready.models("checkout")
     assert holds(ready, 2)
 
 

@@ -1,0 +1,85 @@
+"""A record of a file's bytes is believed only while its stat allows it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from git_models import statcache
+
+SECOND = 10**9
+
+
+def old_file(folder: Path, name: str = "a.pt", content: bytes = b"\0one") -> Path:
+    """A file that was written a while ago."""
+    file = folder / name
+    file.write_bytes(content)
+    os.utime(file, ns=(0, time.time_ns() - SECOND))
+    return file
+
+
+def recorded(file: Path) -> statcache.Record:
+    return statcache.record("1" * 64, "2" * 32, file.stat(), time.time_ns())
+
+
+def test_an_untouched_file_is_trusted(tmp_path: Path) -> None:
+    file = old_file(tmp_path)
+    assert statcache.trusted(recorded(file), file.stat())
+
+
+def test_a_file_written_in_the_instant_of_the_look_is_not_trusted(tmp_path: Path) -> None:
+    file = tmp_path / "a.pt"
+    file.write_bytes(b"\0one")
+    assert not statcache.trusted(statcache.record("", "", file.stat(), file.stat().st_mtime_ns), file.stat())
+
+
+def test_same_size_and_time_but_other_bytes_are_noticed(tmp_path: Path) -> None:
+    file = old_file(tmp_path)
+    before, known = file.stat(), recorded(file)
+    file.write_bytes(b"\0two")
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert not statcache.trusted(known, file.stat())
+
+
+def test_another_file_under_the_name_is_noticed(tmp_path: Path) -> None:
+    file = old_file(tmp_path)
+    known = recorded(file)
+    os.replace(old_file(tmp_path, "b.pt", b"\0two"), file)
+    assert not statcache.trusted(known, file.stat())
+
+
+@pytest.mark.parametrize("content", [b"", b"nonsense", b"\xfb", None])
+def test_a_broken_or_absent_cache_knows_nothing(tmp_path: Path, content: bytes | None) -> None:
+    cache = tmp_path / "stat"
+    if content is not None:
+        cache.write_bytes(content)
+    assert statcache.load(str(cache)) == {}
+    assert not statcache.changed(str(cache), str(tmp_path))
+
+
+def asked(cache: Path, *words: str) -> int:
+    """The hooks' question, asked as they ask it."""
+    script = statcache.__file__
+    return subprocess.run([sys.executable, "-I", "-S", script, str(cache), str(cache.parent), *words]).returncode
+
+
+def test_the_script_says_whether_a_model_changed_or_is_gone(tmp_path: Path) -> None:
+    file, cache = old_file(tmp_path), tmp_path / "stat"
+    statcache.save(str(cache), {"a.pt": recorded(file)}, {"a.pt": "1" * 64})
+    assert statcache.load(str(cache))["a.pt"][:6] == recorded(file)[:6]
+    assert (asked(cache), asked(cache, "gone")) == (0, 0)
+    file.write_bytes(b"\0another")
+    assert (asked(cache), asked(cache, "gone")) == (1, 0)
+    file.unlink()
+    assert (asked(cache), asked(cache, "gone")) == (0, 1)
+
+
+def test_a_file_that_differs_from_the_manifest_counts_as_changed(tmp_path: Path) -> None:
+    file, cache = old_file(tmp_path), tmp_path / "stat"
+    statcache.save(str(cache), {"a.pt": recorded(file)}, {"a.pt": "3" * 64})
+    assert asked(cache) == 1
