@@ -44,9 +44,7 @@ start() {
 		esac
 		status=$?
 	else
-		echo "git models: it is no longer installed for $python," >&2
-		echo "so nobody looked at the models of this repository." >&2
-		echo "  next: pip install git-models && git models setup" >&2
+		echo "git models: no longer installed for $python; next: pip install git-models && git models setup" >&2
 	fi
 	case @NAME@ in pre-*) exit $status ;; esac
 	exit 0

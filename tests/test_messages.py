@@ -216,11 +216,7 @@ def without_python(repo: Sandbox, place: Path) -> Sandbox:
     return repo
 
 
-GONE = (
-    "git models: it is no longer installed for /opt/old/bin/python,\n"
-    "so nobody looked at the models of this repository.\n"
-    "  next: pip install git-models && git models setup\n"
-)
+GONE = "git models: no longer installed for /opt/old/bin/python; next: pip install git-models && git models setup\n"
 
 
 def test_a_commit_of_a_weight_stops_when_python_is_gone(without_python: Sandbox) -> None:

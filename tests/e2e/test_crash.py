@@ -14,6 +14,8 @@ import pytest
 from tests.helpers.sandbox import Sandbox, weights
 from tests.helpers.team import MODEL, holds, objects, retrain, two_versions
 
+pytestmark = pytest.mark.slow
+
 SIZE = 4096
 # The calls with which a step becomes visible to others; killed before the Nth of them.
 STEPS = "rename,renameat,renameat2,unlink,unlinkat,link,linkat,fsync"

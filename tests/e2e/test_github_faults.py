@@ -105,7 +105,8 @@ def test_a_page_with_status_200_is_named_and_never_lands(hub: GitHub, tmp_path: 
     published(hub, tmp_path, "best.fault-html.pt", "good.pt")
     other = another(hub, tmp_path)
     said = other.models("pull", code=1).err
-    assert "an HTML page instead of best.fault-html.pt" in said
+    assert "best.fault-html.pt" in said
+    assert "sent an HTML page\n  instead of the model" in said
     assert not other.exists("best.fault-html.pt")
     assert other.exists("good.pt"), "the others land"
 

@@ -212,7 +212,7 @@ def test_without_its_python_only_commits_that_touch_models_are_blocked_in_one_li
     before = work.head()
     said = work.git("commit", "-m", "Train", code=1).err
     assert said.splitlines() == [
-        "git models: its Python (/gone/python) is gone; next: pip install git-models && git models setup"
+        "git models: no longer installed for /gone/python; next: pip install git-models && git models setup"
     ]
     assert work.head() == before
     work.models("setup")
@@ -224,10 +224,10 @@ def test_without_its_python_a_push_that_names_models_is_blocked_and_a_checkout_i
     work.write(PATH, ONE)
     work.commit("Train")
     _strand(work)
-    assert "is gone" in work.git("push", code=1).err
+    assert "no longer installed" in work.git("push", code=1).err
     assert work.git("rev-parse", "origin/main").out != work.git("rev-parse", "main").out
     said = work.git("checkout", "HEAD^").err
-    assert "is gone" in said
+    assert "no longer installed" in said
 
 
 def test_without_its_package_the_message_is_the_same(work: Sandbox) -> None:

@@ -13,6 +13,8 @@ import pytest
 from tests.helpers.commits import until
 from tests.helpers.sandbox import Sandbox, weights
 
+pytestmark = pytest.mark.slow
+
 PATH = "weights/last.pt"
 SIZE = 3_000_000
 

@@ -15,6 +15,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from tests.helpers import world
 from tests.helpers.world import CALLS, EVERYTHING, NAMES, PATHS, STRACE, World, version
 
+pytestmark = pytest.mark.slow
+
 # For each seed, of which Hypothesis plays the simplest first; `make machine` asks for more.
 SEQUENCES = int(os.environ.get("GIT_MODELS_SEQUENCES", "2"))
 SEEDS = 8

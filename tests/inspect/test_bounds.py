@@ -18,6 +18,8 @@ from git_models.inspect.opcodes import NAMES
 from tests.inspect import assembler as asm
 from tests.inspect import payloads
 
+pytestmark = pytest.mark.slow
+
 MOST_MEMORY = 200 << 20  # bytes
 MOST_SECONDS = 20  # of the processor; some 3 where nothing else runs
 
