@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from git_models import manifests, objects, placing, repo, worktree
+from git_models import link, manifests, objects, placing, repo, worktree
 from git_models.errors import ModelsError
 from git_models.repo import Repo
 from git_models.sight import Sight
@@ -123,7 +123,7 @@ def test_a_file_that_turns_out_to_have_other_bytes_is_left(ready: Sandbox, here:
 
 
 def test_the_leftover_of_a_killed_sync_is_replaced(ready: Sandbox, here: Repo) -> None:
-    ready.write("weights/.best.pt.git-models", b"\0half")
+    ready.write(f"weights/{link.unfinished('best.pt')}", b"\0half")
     worktree.sync(here)
     assert [f.name for f in (ready / "weights").iterdir()] == ["best.pt"]
     assert holds(ready, 1)
