@@ -93,7 +93,7 @@ def admit(repo: Repo, drafts: Mapping[str, objects.Draft]) -> dict[str, str]:
             raise ModelsError(
                 f"{path} was not recorded: {_said(judged)}",
                 f"git models scan {path}   # says more\n"
-                f"        git models add --allow-dangerous {path}   # if you know what it runs",
+                f"git models add --allow-dangerous {path}   # if you know what it runs",
             )
         if _doubtful(judged):
             doubts[path] = _said(judged)
@@ -110,7 +110,7 @@ def sift(repo: Repo, plan: Iterable[Entry]) -> Sifted:
         if judged and judged.verdict in _REFUSED[repo.config.scan]:
             ways = (
                 f"  next: git models scan {entry.path}   # says more\n"
-                f"        git models checkout --allow-dangerous {entry.path}   # if you know what it runs"
+                f"git models checkout --allow-dangerous {entry.path}   # if you know what it runs"
             )
             found.refused.append((entry.path, f"{_said(judged)}\n{ways}"))
             continue

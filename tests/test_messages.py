@@ -244,3 +244,14 @@ def test_a_checkout_goes_through_when_the_package_is_gone(
             hook.write_text(re.sub(r"^package='.*'", "package='/opt/old/git_models'", hook.read_text(), flags=re.M))
     assert "no longer installed" in repo.git("switch", "main").err
     assert repo.git("branch", "--show-current").out == "main\n"
+
+
+def test_a_model_that_runs_code_is_not_recorded_and_the_message_says_what_it_would_run(repo: Sandbox) -> None:
+    # Loading this pickle calls posix.system("echo"); nothing here loads it.
+    repo.write("best.pt", b"\x80\x02cposix\nsystem\nX\x04\x00\x00\x00echo\x85R.")
+    assert repo.models("add", "best.pt", code=1).err == (
+        "git models: best.pt was not recorded: it is built to run code: imports posix.system\n"
+        "  next: git models scan best.pt   # says more\n"
+        "        git models add --allow-dangerous best.pt   # if you know what it runs\n"
+    )
+    assert not repo.exists("models.yaml")

@@ -220,7 +220,7 @@ def test_more_than_twenty_new_weights_stop_the_commit_grouped_by_folder(work: Sa
     assert "this commit would record 22 new weight files (22.0 KB):" in said
     assert "  runs/exp/: 18 files, 18.0 KB" in said
     assert "  old/: 4 files, 4.0 KB" in said
-    assert "next: git models add runs/" in said
+    assert "next: git models add runs " in said
     assert "git models untrack 'runs/**'" in said
     assert work.head() == before
     assert work.entries() == {}
