@@ -42,9 +42,8 @@ ground-truth: ## hold the stand-in for GitHub against GitHub's own recordings an
 	scripts/ground-truth
 	$(PY) -m pytest -n auto tests/ground_truth
 
-real-checkpoints: venv ## read checkpoints that people published
-	scripts/real-checkpoints
-	$(PY) -m pytest tests/real_checkpoints
+real-checkpoints: ## read checkpoints that people published and whatever PyTorch writes
+	@PYTHON='$(PYTHON)' scripts/real-checkpoints
 
 demo: ## play the whole story on throw-away repositories, with a folder as the place (MODEL=FILE: your own)
 	@PYTHON='$(PYTHON)' scripts/demo $(if $(MODEL),--model '$(MODEL)')
