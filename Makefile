@@ -18,7 +18,7 @@ venv: ## make .venv with what development needs
 test: venv ## run the main tests (less than 5 minutes on two cores)
 	$(PY) -m pytest -n auto -m 'not slow' $(SLOW:%=--ignore=%) tests
 
-slow: venv ## the tests that take minutes: killed processes, bombs, files over 4 GiB
+slow: venv ## the tests that take minutes: kills, bombs, rebases, faults, files over 4 GiB
 	$(PY) -m pytest -n auto -m slow $(SLOW:%=--ignore=%) tests
 
 machine: venv ## play 200 random sequences of commands on two clones

@@ -14,6 +14,8 @@ from tests.helpers import ROOT
 from tests.helpers.commits import recorded
 from tests.helpers.sandbox import Sandbox, weights
 
+pytestmark = pytest.mark.slow
+
 PATH = "weights/best.pt"
 ONE, TWO = weights(4096, 1), weights(5000, 2)
 PRE_COMMIT = (sys.executable, "-m", "pre_commit")

@@ -14,6 +14,8 @@ from tests.fakes.github import GitHub
 from tests.helpers.forge import another, begin, published
 from tests.helpers.sandbox import Sandbox
 
+pytestmark = pytest.mark.slow
+
 
 def start(work: Sandbox, *command: str, **env: str) -> subprocess.Popen[bytes]:
     """A command that runs while the test goes on, in a process group of its own."""

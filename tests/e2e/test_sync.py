@@ -10,6 +10,8 @@ import pytest
 from tests.helpers.sandbox import Sandbox, weights
 from tests.helpers.team import MODEL, begin, holds, objects, retrain, two_versions, until
 
+pytestmark = pytest.mark.slow
+
 Cloner = Callable[..., Sandbox]
 
 
