@@ -1,0 +1,96 @@
+"""docs/workflows.md is its own test: each section is typed in exactly as it is printed, in a fresh repository.
+
+A `sh` block is run; a `text` block behind it is what it prints, on both streams. In it `…` stands for
+anything: in a line of its own for any lines, inside a line for any characters.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.helpers import ROOT, seal
+
+TEXT = (ROOT / "docs/workflows.md").read_text()
+BEGIN = "What every section begins with"
+MARK = "\x1e"  # printed between the blocks of a section
+
+
+class Block(NamedTuple):
+    """Commands, and what they print (None: whatever it is)."""
+
+    commands: str
+    output: str | None
+
+
+def sections() -> dict[str, list[Block]]:
+    """The blocks below each heading, where there are any."""
+    found: dict[str, list[Block]] = {}
+    for part in re.split(r"^## ", TEXT, flags=re.MULTILINE)[1:]:
+        blocks = re.findall(r"^```sh\n(.*?)^```\n(?:```text\n(.*?)^```\n)?", part, re.MULTILINE | re.DOTALL)
+        if blocks:
+            found[part.partition("\n")[0]] = [Block(commands, output or None) for commands, output in blocks]
+    return found
+
+
+def play(blocks: list[Block], folder: Path) -> list[str]:
+    """What each block prints, in one shell; a command that fails ends it and fails the test."""
+    script = "set -e\nexec 2>&1\n" + f"printf '{MARK}'\n".join(block.commands for block in blocks)
+    done = subprocess.run(["bash", "-c", script], cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout.split(MARK)
+
+
+def pattern(output: str) -> str:
+    """The regular expression for an expected output."""
+    rows = ["(?:.*\n)*?" if line == "…" else re.escape(line).replace("…", ".*") + "\n" for line in output.splitlines()]
+    return "".join(rows)
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory, _sealed_session: None) -> Path:
+    """What the first section leaves: made once. Addresses in it are absolute, so each copy lies at the same path."""
+    folder = tmp_path_factory.mktemp("workflows")
+    (folder / "world").mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in seal.personal(tmp_path_factory.mktemp("begin") / "home").items():
+            patch.setenv(name, value)
+        play(sections()[BEGIN], folder / "world")
+    (folder / "world").rename(folder / "prepared")
+    return folder
+
+
+@pytest.mark.parametrize("section", [name for name in sections() if name != BEGIN])
+def test_a_section_does_what_it_says(section: str, prepared: Path) -> None:
+    world = prepared / "world"
+    shutil.copytree(prepared / "prepared", world, symlinks=True)
+    blocks = sections()[section]
+    try:
+        printed = play(blocks, world / "project")
+    finally:
+        # Not removed: what a push left running behind its back may still be at work in it.
+        world.rename(prepared / f"done-{list(sections()).index(section)}")
+    for block, said in zip(blocks, printed, strict=True):
+        if block.output is not None:
+            assert re.fullmatch(pattern(block.output), said), f"{block.commands}printed\n{said}expected\n{block.output}"
+
+
+def test_every_block_is_run_or_compared() -> None:
+    kinds = re.findall(r"^```(.*)\n(?:.*\n)*?```$", TEXT, re.MULTILINE)
+    pairs = [block for blocks in sections().values() for block in blocks]
+    assert kinds.count("sh") == len(pairs)
+    assert kinds.count("text") == len([block for block in pairs if block.output is not None])
+    assert set(kinds) <= {"sh", "text"}
+
+
+def test_every_link_leads_somewhere() -> None:
+    headings = {re.sub(r"[^a-z0-9 _-]", "", h.lower()).replace(" ", "-") for h in re.findall(r"^## (.*)", TEXT, re.M)}
+    for link in re.findall(r"\]\(([^)]+)\)", TEXT):
+        target = link.partition("#")
+        assert target[2] in headings if link.startswith("#") else os.path.isfile(ROOT / "docs" / target[0]), link
