@@ -45,6 +45,10 @@ class Config:
     jobs: int = 4
     link: str = "auto"
     keep: str = "unpushed"
+    max_store: int = 0  # bytes that the store may hold, 0 is no limit
+    min_copies: int = 1  # places that must hold an object before this clone gives it up
+    backup: tuple[str, ...] = ()  # folders, URLs or names of places
+    layout: str = ""  # folder of trained/, active/ and the others; "" is none
     scan: str = "warn"
     urls: Mapping[str, str] = field(default_factory=dict)  # models.<name>.url
     trusted: Mapping[str, str] = field(default_factory=dict)  # models.<name>.trusted: the URL approved under that name
@@ -104,6 +108,10 @@ def parse(data: bytes) -> Config:
         jobs=max(1, count("models.jobs", 4)),
         link=choice("models.link", "auto", "copy", "hardlink", "symlink"),
         keep=choice("models.keep", "unpushed", "all"),
+        max_store=parse_size(one("models.maxstore", "0")),
+        min_copies=max(1, count("models.mincopies", 1)),
+        backup=tuple(raw.get("models.backup", ())),
+        layout=one("models.layout", "").strip("/"),
         scan=choice("models.scan", "warn", "block", "off"),
         urls=_named(raw, "models.", ".url"),
         trusted=_named(raw, "models.", ".trusted"),

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from git_models import (
     history,
+    journal,
     link,
     manifests,
     messages,
@@ -22,6 +23,7 @@ from git_models import (
     worktree,
 )
 from git_models.errors import ModelsError, Offline
+from git_models.journal import Event
 from git_models.manifest import Entry, Manifest
 from git_models.output import Output, duration, plural, size
 from git_models.places import Place
@@ -151,8 +153,10 @@ def push(
         _note_rate(repo, total / max(time.monotonic() - began, 0.1))
     ok = {i.sha256 for i in done.done}
     objects.note_held(repo.models, place.url, ok)
+    sent = tuple(e for e in send if e.sha256 in ok)
+    journal.note(repo.models, (Event("upload", e.path, e.sha256, e.size, place.url) for e in sent))
     failed = [Failure(i.path, error) for i, error in done.failed]
-    return Pushed(place, tuple(e for e in send if e.sha256 in ok), already, len(found), tuple(failed))
+    return Pushed(place, sent, already, len(found), tuple(failed))
 
 
 def _at_readers(repo: Repo, place: Place, entries: Sequence[Entry]) -> set[str]:
@@ -272,7 +276,12 @@ def fetch(
     ok = {i.sha256 or i.md5 for i in done.done}
     failures = tuple(Failure(i.path, error) for i, error in done.failed)
     offline = bool(failures) and all(isinstance(f.error, Offline) for f in failures)
-    return Fetched(tuple(e for e in unique if (e.sha256 or e.md5) in ok), failures, pinned, offline)
+    got = tuple(e for e in unique if (e.sha256 or e.md5) in ok)
+    for entry in got:
+        oid = entry.sha256 or pinned.get(entry.md5, "")
+        came_from = done.sources.get(oid, "")
+        journal.note(repo.models, [Event("download", entry.path, oid, entry.size, came_from)])
+    return Fetched(got, failures, pinned, offline)
 
 
 def lacking(repo: Repo, place: Place, wanted: Mapping[str, Entry]) -> dict[str, Entry]:

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterable
 
-from git_models import git, link, manifests
+from git_models import git, layout, link, manifests
 from git_models.repo import Repo
 
 BEGIN = "# >>> git models: recorded models, rebuilt by every command >>>"
@@ -37,7 +37,7 @@ def _compared(repo: Repo) -> tuple[str, str, str]:
     old = _read(file)
     recorded = sorted({path for m in manifests.everywhere(repo) for path in m.models})
     tracked = tracked_in_history(repo, recorded)
-    return file, old, _without(old) + _render([p for p in recorded if p not in tracked])
+    return file, old, _without(old) + _render([p for p in recorded if p not in tracked], layout.copies(repo))
 
 
 def remove(repo: Repo) -> None:
@@ -117,10 +117,10 @@ def _look(paths: set[str], tips: list[str], known: list[str]) -> set[str]:
     return {os.fsdecode(p) for p in answer.split(b"\0") if p} & paths
 
 
-def _render(paths: list[str]) -> str:
+def _render(paths: list[str], folders: list[str]) -> str:
     lines = ["/" + _escape(p) for p in paths] if len(paths) <= _EXACT else sorted({_group(p) for p in paths})
     # The first: what a killed process leaves beside a model must not be committed.
-    return "\n".join([BEGIN, link.UNFINISHED, *lines, END, ""])
+    return "\n".join([BEGIN, link.UNFINISHED, *(f"/{_escape(f)}/" for f in folders), *lines, END, ""])
 
 
 def _group(path: str) -> str:

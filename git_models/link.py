@@ -6,7 +6,9 @@ import errno
 import fcntl
 import hashlib
 import os
+import re
 import stat
+import time
 from collections.abc import Callable
 
 from git_models.errors import ModelsError
@@ -14,6 +16,7 @@ from git_models.hashing import BLOCK, Digests, Hasher
 
 _FICLONE = 0x40049409  # linux/fs.h: share the extents of another file (btrfs, xfs)
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_DRAFT = re.compile(r"\.([0-9]+)-[0-9]+\.git-models")
 UNFINISHED = ".*.git-models"  # the pattern that hides unfinished files of a work tree from git
 
 
@@ -23,6 +26,45 @@ def unfinished(name: str) -> str:
     The same name in every process, each of which holds the lock: what a killed one left is replaced.
     """
     return f".{hashlib.sha256(os.fsencode(name)).hexdigest()[:16]}.git-models"
+
+
+def draft(folder: str) -> str:
+    """A fresh name for an unfinished file in `folder`, which exists; what dead processes left there is removed."""
+    for name in os.listdir(folder):
+        found = _DRAFT.fullmatch(name)
+        if found and int(found[1]) != os.getpid() and not os.path.exists(f"/proc/{found[1]}"):
+            remove_old(os.path.join(folder, name))
+    return os.path.join(folder, f".{os.getpid()}-{time.monotonic_ns()}.git-models")
+
+
+def remove_old(file: str) -> None:
+    """Remove what a dead process left unfinished, unless it is young."""
+    # An hour: the process may live on another machine that shares the folder, or /proc may be missing.
+    try:
+        if time.time() - os.lstat(file).st_mtime > 3600:
+            os.unlink(file)
+    except FileNotFoundError:
+        pass
+
+
+def publish(temp: str, final: str) -> bool:
+    """Give a finished file its name, which nothing has yet; False, and `temp` stays, when something has it."""
+    try:
+        os.link(temp, final)
+    except FileExistsError:
+        return False
+    except OSError as failed:
+        # Some network and FAT file systems have no links: the name is taken first, then filled.
+        if failed.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES):
+            raise
+        try:
+            os.close(os.open(final, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC))
+        except FileExistsError:
+            return False
+        os.replace(temp, final)
+        return True
+    os.unlink(temp)
+    return True
 
 
 def clone(source: int, target: int) -> bool:
@@ -98,6 +140,18 @@ def written_by_others(file: int) -> bool:
         fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
     except (OSError, AttributeError):
         return True
+    return False
+
+
+def held_for_writing(file: int) -> bool:
+    """Whether some process surely has the file open for writing; False where nobody can tell."""
+    try:
+        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    except BlockingIOError:
+        return True
+    except (OSError, AttributeError):
+        pass
     return False
 
 

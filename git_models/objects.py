@@ -64,17 +64,8 @@ def _drafts(folder: str) -> str:
     for name in os.listdir(folder):
         pid = name.partition("-")[0]
         if pid.isdecimal() and int(pid) != os.getpid() and not os.path.exists(f"/proc/{pid}"):
-            _remove_old(os.path.join(folder, name))
+            link.remove_old(os.path.join(folder, name))
     return folder
-
-
-def _remove_old(file: str) -> None:
-    # An hour: the process may live on another machine that shares the folder, or /proc may be missing.
-    try:
-        if time.time() - os.stat(file).st_mtime > 3600:
-            os.unlink(file)
-    except FileNotFoundError:
-        pass
 
 
 def draft_file(models: str, source: int, advance: Callable[[int], None] = lambda _: None) -> Draft:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from git_models import (
     excludes,
     index,
+    layout,
     link,
     lock,
     manifest,
@@ -56,10 +57,13 @@ def not_a_weight(head: bytes, size: int) -> str:
 
 
 def find_weights(repo: Repo, path: str, globs: Sequence[str]) -> list[str]:
-    """The weight files below a folder, ignored ones too; links and other repositories are not entered."""
-    found = []
+    """The weight files below a folder, ignored ones too; not those behind links, of other repositories or copies."""
+    found, copies = [], {repo.path(p) for p in layout.copies(repo)}
     for folder, names, files in os.walk(repo.path(path) if path != "." else repo.top):
-        names[:] = sorted(n for n in names if n != ".git" and not os.path.lexists(os.path.join(folder, n, ".git")))
+        inside = ((n, os.path.join(folder, n)) for n in names)
+        names[:] = sorted(
+            n for n, p in inside if n != ".git" and p not in copies and not os.path.lexists(os.path.join(p, ".git"))
+        )
         for name in sorted(files):
             full = os.path.join(folder, name)
             relative = full[len(repo.top) + 1 :]

@@ -23,6 +23,8 @@ COMMANDS = {
     "checkout": ("checkout", "put models in place from the store"),
     "rm": ("rm", "remove models from the manifest and the work tree"),
     "mv": ("mv", "rename a model"),
+    "backup": ("backup", "dated copies of a model, with metadata"),
+    "restore": ("restore", "bring a backup back, verified; or list them"),
     "scan": ("scan", "is this model safe to load"),
     "show": ("show", "what is in a model: tensors, training, versions"),
     "diff": ("diff", "which models changed, down to tensors"),

@@ -6,7 +6,7 @@ import argparse
 import os
 from collections.abc import Sequence
 
-from git_models import git, history, manifests, objects, patterns, repo, staging
+from git_models import git, history, layout, manifests, objects, patterns, repo, staging
 from git_models.output import Output, plural, size
 from git_models.sight import MISSING, MODIFIED, OK, Sight, State, states
 
@@ -101,7 +101,8 @@ def _others(here: repo.Repo, *flags: str) -> list[str]:
     specs = patterns.pathspecs(staging.track_patterns(here, known))
     answer = git.run("ls-files", "-z", "--full-name", *flags, "--", *specs, cwd=here.top)
     paths = [os.fsdecode(p) for p in answer.split(b"\0") if p]
-    return [p for p in paths if p not in known.models and _is_weight(here, p)]
+    copies = tuple(f"{folder}/" for folder in layout.copies(here))
+    return [p for p in paths if p not in known.models and not p.startswith(copies) and _is_weight(here, p)]
 
 
 def _is_weight(here: repo.Repo, path: str) -> bool:

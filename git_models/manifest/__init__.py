@@ -16,6 +16,7 @@ from git_models.manifest.values import (
     Version,
     asset_name,
     freeze,
+    split_name,
     thaw,
 )
 
@@ -33,6 +34,7 @@ __all__ = [
     "move",
     "parse",
     "resolve",
+    "split_name",
     "thaw",
     "update",
     "warnings",

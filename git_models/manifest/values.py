@@ -119,8 +119,12 @@ def asset_name(path: str, sha256: str) -> str:
     Only `[A-Za-z0-9._-]`, since GitHub rewrites the rest, and never a leading dot or dash. The
     suffix of `x.pth.tar` is `.pth.tar`: programs go by it.
     """
-    name = path.rpartition("/")[2]
-    found = re.search(r"\.pth\.tar\Z|(?<=.)\.[A-Za-z0-9_]{1,16}\Z", name, re.I | re.S)
-    stem, suffix = (name[: found.start()], found[0]) if found else (name, "")
+    stem, suffix = split_name(path.rpartition("/")[2])
     stem = re.sub(r"[^A-Za-z0-9._]+", "-", stem)[:MAX_STEM].strip("-.")
     return f"{stem or 'model'}-{sha256[:12]}{suffix}"
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """(stem, suffix) of a file's name: `x.pth.tar` is `x` and `.pth.tar`."""
+    found = re.search(r"\.pth\.tar\Z|(?<=.)\.[A-Za-z0-9_]{1,16}\Z", name, re.I | re.S)
+    return (name[: found.start()], found[0]) if found else (name, "")
