@@ -164,9 +164,9 @@ def need_writable(place: Place) -> None:
 
 
 def _named_by_manifest(repo: Repo, name: str, url: str) -> Place:
-    """A place of the manifest: ours, a public release store that strangers may read, or not approved."""
+    """A place of the manifest: ours, one that strangers may read (releases, a web server), or not approved."""
     own = approved(repo, name, url)
-    public = remotes.github_host(url) in {"github.com", *_hosts(repo)}
+    public = url.startswith("https://") or remotes.github_host(url) in {"github.com", *_hosts(repo)}
     return Place(name, url, "manifest", own or public, anonymous=public and not own)
 
 

@@ -1,4 +1,7 @@
-"""A token for people who push by SSH: found where gh or git keep one, or made on a page, checked and kept by git."""
+"""A token for people who push by SSH: found where gh or git keep one, or made on a page, checked and kept by git.
+
+For the host of a web server that is a place for models: its user and password.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from typing import NamedTuple
 from git_models import remotes, repo
 from git_models.errors import ModelsError, NotARepository, RemoteError, UsageError
 from git_models.output import Output
-from git_models.remotes import Options, credentials, github_api, github_urls
+from git_models.remotes import Options, credentials, github_api, github_urls, web
 from git_models.remotes.github_urls import Place
 
 
@@ -29,6 +32,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
+    if args.host and (server := _server(args.host)):
+        return _web(*server, out)
     place, in_repository, top = _place(args.host)
     asked = f"{place.owner}/{place.repo}" if in_repository else place.host
     protocol = "http" if place.plain else "https"
@@ -83,6 +88,43 @@ def _place(host: str | None) -> tuple[Place, bool, str | None]:
         return github_urls.parse(f"github://{host or 'github.com'}/any/any"), False, here.top if here else None
     except UsageError:
         raise UsageError(f"{host!r} is no host name", "git models login github.com") from None
+
+
+def _server(host: str) -> tuple[web.Base, str] | None:
+    """The web server among this clone's places that has this host, and the work tree."""
+    try:
+        here = repo.find()
+    except NotARepository:
+        return None
+    for url in here.config.urls.values():
+        plain = url.removeprefix("webdav+").partition("?")[0]
+        if plain.startswith(("https://", "http://")) and web.parse(plain).host == host.lower():
+            return web.parse(plain), here.top
+    return None
+
+
+def _web(base: web.Base, top: str, out: Output) -> int:
+    """Ask for a user and a password, try them, and have git keep them."""
+    out.warn(f"{base.root} wants a user and a password; for a token, give the user name: bearer")
+    if sys.stdin.isatty():
+        user, password = input("user: ").strip(), getpass.getpass("password (it is not shown): ")
+    else:
+        user, password = (sys.stdin.readline(4096).rstrip("\r\n") for _ in range(2))
+    if not user or not password:
+        raise ModelsError("no user or no password was given", f"git models login {base.host}")
+    protocol, secret = base.origin.partition(":")[0], credentials.header(user, password)
+    if not web.accepts(base, Options(top=top), secret):
+        raise ModelsError(f"{base.host} does not accept them; they were not kept", f"git models login {base.host}")
+    credentials.approve(base.host, user, password, top, protocol)
+    credentials.authorization.cache_clear()
+    if credentials.authorization(protocol, base.host, top) != secret:
+        raise ModelsError(
+            "they are good, but git has no credential helper here that would keep them",
+            f"git config --global credential.helper store   # or libsecret, …; then git models login {base.host}",
+        )
+    out.result(f"logged in at {base.host} as {user}; git keeps the password")
+    out.document({"host": base.host, "login": user, "source": "git credential", "may_write": None})
+    return 0
 
 
 def _of_git_remotes(here: repo.Repo | None, names: list[str]) -> Iterator[str]:

@@ -15,6 +15,7 @@ from git_models import git, manifests, places, remotes, repo, urls
 from git_models.errors import ModelsError, UsageError
 from git_models.manifest import Manifest
 from git_models.output import Output
+from git_models.places import Place
 from git_models.remotes.base import Remote, Upload
 from git_models.repo import Repo
 
@@ -34,7 +35,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     action("list", "what is known, from where, and where models go (the default)")
     add = action("add", "make a place known under a name; the first one becomes the default")
     add.add_argument("name", metavar="NAME")
-    add.add_argument("url", metavar="URL", help="github://OWNER/REPO, file:///FOLDER or /FOLDER")
+    add.add_argument("url", metavar="URL", help="github://OWNER/REPO, /FOLDER, webdav+https://HOST/FOLDER, …")
+    add.add_argument("--no-test", action="store_true", help="do not try whether it works")
     add.add_argument("--local", action="store_true", help="in this clone only, not in models.yaml")
     remove = action("remove", "forget a place; what it keeps stays there")
     remove.add_argument("name", metavar="NAME")
@@ -93,7 +95,8 @@ def _add(here: Repo, known: Manifest, args: argparse.Namespace, out: Output) -> 
         raise ModelsError(f"{name} is {before} already", f"git models remote remove {name}")
     # A folder helps only readers on the same machines: those who cloned from its file system.
     shared = not args.local and (not url.startswith("file:") or places.approved(here, name, url))
-    first = not here.config.remote and not here.config.urls
+    remote = remotes.open(url, name, remotes.Options(top=here.top))  # says what is not installed
+    first = remote.writable and not here.config.remote
     if shared and known.remotes.get(name) != url:
         manifests.record(here, remotes={name: url})
         out.note("models.yaml tells readers of it; it is staged. Next: git commit")
@@ -101,8 +104,21 @@ def _add(here: Repo, known: Manifest, args: argparse.Namespace, out: Output) -> 
     out.result(f"{name} is {url}")
     if first:
         git.run("config", "models.remote", name, cwd=here.top)
-        out.note(f"models go to {name} now; git models remote test tries it")
-    out.document({"name": name, "url": url, "in_manifest": shared, "default": first or name in here.config.remote})
+        out.note(f"models go to {name} now")
+    # A release store would get a tag and a release by it: `setup` and the first push look at those.
+    steps = [] if args.no_test or remotes.github_host(url) else _steps(here, Place(name, url, "config", True), False)
+    for what, fault in steps:
+        if fault:
+            out.warn(f"{name} is known now and does not work yet: {what}: {fault}")
+    out.document(
+        {
+            "name": name,
+            "url": url,
+            "in_manifest": shared,
+            "default": first or name in here.config.remote,
+            "works": not any(fault for _, fault in steps) if steps else None,
+        }
+    )
     return 0
 
 
@@ -130,6 +146,8 @@ def _remove(here: Repo, known: Manifest, args: argparse.Namespace, out: Output) 
 def _default(here: Repo, known: Manifest, name: str, out: Output) -> int:
     place = places.by_name(here, known, name)
     places.need_writable(place)
+    if not places.connect(here, place).writable:
+        raise ModelsError(f"{place.name} ({place.url}) can only be read", "git models remote add NAME URL")
     # Only a name of the configuration is looked up there; other places go by their URL.
     value = name if name in here.config.urls else place.url
     git.run("config", "--replace-all", "models.remote", value, cwd=here.top)
@@ -158,16 +176,23 @@ def _unknown(name: str, names: list[str]) -> ModelsError:
 def _test(here: Repo, known: Manifest, args: argparse.Namespace, out: Output) -> int:
     place = places.by_name(here, known, args.name) if args.name else places.for_push(here, known)[0]
     places.need_writable(place)
-    remote = places.connect(here, place)
     steps = []
-    with tempfile.TemporaryDirectory(prefix="git-models-") as folder:
-        for what, fault in _everything(remote, folder) if args.full else _round_trip(remote, folder):
-            out.result(f"{'FAILED' if fault else 'ok':<7} {what}" + (f": {fault}" if fault else ""))
-            steps.append({"step": what, "fault": fault})
+    for what, fault in _steps(here, place, args.full):
+        out.result(f"{'FAILED' if fault else 'ok':<7} {what}" + (f": {fault}" if fault else ""))
+        steps.append({"step": what, "fault": fault})
     good = not any(s["fault"] for s in steps)
     out.result(f"{place.name} ({place.url}) {'works' if good else 'does not work'}")
     out.document({"name": place.name, "url": place.url, "works": good, "steps": steps})
     return int(not good)
+
+
+def _steps(here: Repo, place: Place, full: bool) -> list[tuple[str, str]]:
+    """(step, fault) of trying a place; one that cannot be written to is asked for something that it does not have."""
+    remote = places.connect(here, place)
+    if not remote.writable:
+        return [("it answers", _fault(lambda: "" if remote.has(["git-models-test"]) == {} else "it has everything"))]
+    with tempfile.TemporaryDirectory(prefix="git-models-") as folder:
+        return _everything(remote, folder) if full else _round_trip(remote, folder)
 
 
 def _everything(remote: Remote, folder: str) -> list[tuple[str, str]]:

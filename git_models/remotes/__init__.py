@@ -25,6 +25,10 @@ SCHEMES = {
     "file": "git_models.remotes.file",
     "github": "git_models.remotes.github",
     "github+http": "git_models.remotes.github",
+    "http": "git_models.remotes.web",
+    "https": "git_models.remotes.web",
+    "webdav+http": "git_models.remotes.webdav",
+    "webdav+https": "git_models.remotes.webdav",
 }
 """URL scheme → the module whose `open(url, name, options)` and `normalise(url)` serve it."""
 

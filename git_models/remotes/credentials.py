@@ -1,7 +1,8 @@
-"""Where a token for GitHub comes from: the environment, `gh`, git's credential helpers, in that order."""
+"""Where secrets come from: for GitHub the environment, `gh`, then git's credential helpers; for others git's alone."""
 
 from __future__ import annotations
 
+import base64
 import os
 import subprocess
 from functools import cache
@@ -47,8 +48,31 @@ def find(protocol: str, host: str, top: str | None) -> Token | None:
     return Token(_plain(value), "git credential") if value else None
 
 
+@cache
+def authorization(protocol: str, host: str, top: str | None) -> str:
+    """The Authorization header for exactly this host (with its port, if any) from git's credential helpers.
+
+    "" when they hold nothing. The user name `bearer` marks a token (git before 2.46 cannot say so
+    otherwise). Never asks the user. Looked up once a process. Raises RemoteError as `find`.
+    """
+    _plain(host)
+    found = _filled(protocol, host, top)
+    kind, secret = found.get("authtype", ""), found.get("credential", "")
+    if kind and secret:
+        return f"{_plain(kind)} {_plain(secret)}"
+    password = found.get("password", "")
+    return header(found.get("username", ""), password) if password else ""
+
+
+def header(user: str, password: str) -> str:
+    """The Authorization header for a user and a password; the user `bearer` has a token instead."""
+    if user.lower() == "bearer":
+        return f"Bearer {_plain(password)}"
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode("ascii")
+
+
 def approve(host: str, login: str, token: str, top: str | None, protocol: str = "https") -> None:
-    """Give a token to git's credential helper to keep. Raises GitError."""
+    """Give a token or password to git's credential helper to keep. Raises GitError."""
     git.run("credential", "approve", input=_lines(protocol, host, login, token), cwd=top, env=_silent())
 
 
@@ -59,7 +83,10 @@ def reject(host: str, token: str, top: str | None, protocol: str = "https") -> N
 
 def _lines(protocol: str, host: str, login: str = "", token: str = "") -> bytes:
     fields = {"protocol": protocol, "host": host, "username": login, "password": token}
-    return "".join(f"{k}={_plain(v)}\n" for k, v in fields.items() if v).encode() + b"\n"
+    # A password may hold spaces; a user name or a host may not.
+    return (
+        "".join(f"{k}={_line(v) if k == 'password' else _plain(v)}\n" for k, v in fields.items() if v).encode() + b"\n"
+    )
 
 
 def _from_gh(host: str) -> str:
@@ -75,7 +102,9 @@ def _from_gh(host: str) -> str:
 
 def _filled(protocol: str, host: str, top: str | None) -> dict[str, str]:
     """What git's helpers know; {} when they would have to ask somebody."""
-    status, out = git.call("credential", "fill", input=_lines(protocol, host), cwd=top, env=_silent(), ok=range(256))
+    # git 2.46 and newer hand out other kinds than user and password to those who say that they know them.
+    lines = b"capability[]=authtype\n" + _lines(protocol, host)
+    status, out = git.call("credential", "fill", input=lines, cwd=top, env=_silent(), ok=range(256))
     if status:
         return {}
     return dict(line.partition("=")[::2] for line in out.decode("utf-8", "replace").splitlines())
@@ -84,6 +113,12 @@ def _filled(protocol: str, host: str, top: str | None) -> dict[str, str]:
 def _silent() -> dict[str, str]:
     # An empty GIT_ASKPASS also keeps git from falling back on SSH_ASKPASS and core.askPass.
     return os.environ | {"GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "", "GCM_INTERACTIVE": "never"}
+
+
+def _line(text: str) -> str:
+    """Raises RemoteError for what would begin another line."""
+    _plain(text.replace(" ", ""))
+    return text
 
 
 def _plain(text: str) -> str:

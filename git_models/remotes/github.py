@@ -223,7 +223,7 @@ class GitHub:
         url = f"{self.place.api}/repos/{self.place.owner}/{self.place.repo}/releases/assets/{asset.id}"
         # Without this header the answer is a description of the asset.
         accept = {"Accept": "application/octet-stream"}
-        response, final = self.api.client.follow(url, headers | accept, token.value if token else None)
+        response, final = self.api.client.follow(url, headers | accept, bearer(token.value if token else None))
         if response.status_code >= 400 and origin(final) == origin(url):
             with response:
                 if response.status_code == 416:

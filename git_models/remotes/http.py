@@ -77,20 +77,26 @@ class Client:
         return sessions.send(self._local.session, method, url, all_headers, data, way.proxies, way.verify, timeout)
 
     def follow(
-        self, url: str, headers: Mapping[str, str] | None = None, token: str | None = None
+        self,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        private: Mapping[str, str] | None = None,
+        method: str = "GET",
     ) -> tuple[requests.Response, str]:
-        """GET along redirects: the final answer and its URL.
+        """GET (or HEAD) along redirects: the final answer and its URL.
 
-        `token` is sent to the origin of `url` and to no other, and gone for good once that was left.
+        The `private` headers are sent to the origin of `url` and to no other, and gone for good once
+        that was left.
         """
+        private = private or {}
         for _ in range(HOPS):
-            response = self.send("GET", url, {**(headers or {}), **bearer(token)})
+            response = self.send(method, url, {**(headers or {}), **private})
             target = redirect(response, url)
             if target is None:
                 return response, url
             response.close()
             if origin(target) != origin(url):
-                token = None
+                private = {}
             url = target
         raise RemoteError(f"{urls.redact(url)}: too many redirects")
 
@@ -164,7 +170,19 @@ def refusal(response: requests.Response, url: str) -> ModelsError:
         return RateLimited(f"{host} asks to wait (status {status})", after=after or 60.0, exact=after is not None)
     if status >= 500 or status in (408, 425):
         return Transient(f"{host} failed with status {status}", after=after)
+    if status in (400, 403) and _expired(response):
+        return RemoteError(f"the signed link to {host} has expired: {urls.redact(url)}", "ask for a new link")
     return RemoteError(f"{host} refuses {urls.redact(url)} (status {status}): the link may have expired or be private")
+
+
+def _expired(response: requests.Response) -> bool:
+    """Whether a store that signs links says, in XML, that this one is too old."""
+    if "xml" not in response.headers.get("Content-Type", ""):
+        return False
+    try:
+        return b"expired" in response.raw.read(4096, decode_content=True).lower()
+    except Exception:  # what it says is only for the message
+        return False
 
 
 def retry_after(response: requests.Response) -> float | None:

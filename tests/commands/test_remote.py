@@ -41,8 +41,25 @@ def test_a_folder_is_shared_with_those_who_cloned_from_the_same_file_system(
     if origin_url:
         repo.git("remote", "set-url", "origin", origin_url)
     said = answer(repo, "remote", "add", "disk", str(place))
-    assert said == {"name": "disk", "url": place.as_uri(), "in_manifest": shared, "default": True}
+    assert said == {"name": "disk", "url": place.as_uri(), "in_manifest": shared, "default": True, "works": True}
     assert named(repo) == ({"disk": place.as_uri()} if shared else {})
+
+
+def test_a_place_that_does_not_work_is_added_and_named(repo: Sandbox, tmp_path: Path) -> None:
+    done = repo.models("remote", "add", "disk", str(tmp_path / "no" / "such" / "mount"))
+    assert "disk is known now and does not work yet" in done.err
+    assert "is the disk or network folder mounted?" in done.err
+    assert config(repo)["models.remote"] == "disk"
+    quiet = repo.models("remote", "add", "other", str(tmp_path / "neither" / "this"), "--no-test")
+    assert "does not work" not in quiet.err
+
+
+def test_a_web_server_is_read_and_never_the_default(repo: Sandbox) -> None:
+    said = answer(repo, "remote", "add", "web", "https://models.example.com/files/", "--no-test")
+    assert (said["url"], said["default"], said["works"]) == ("https://models.example.com/files", False, None)
+    refused = repo.models("remote", "default", "web", code=1)
+    assert "can only be read" in refused.err
+    assert "models.remote" not in config(repo)
 
 
 @pytest.mark.parametrize(
@@ -51,6 +68,10 @@ def test_a_folder_is_shared_with_those_who_cloned_from_the_same_file_system(
         ("github://user:secret@github.com/owner/repo", 2),
         ("github://owner/repo?token=abcdefgh", 2),
         ("ftp://host/folder", 2),
+        ("http://models.example.com/folder", 2),
+        ("webdav+http://models.example.com/folder", 2),
+        ("https://models.example.com/folder?signature=abcdef", 2),
+        ("https://ada:secret@models.example.com/folder", 2),
         ("relative/folder", 2),
         ("github://owner", 2),
         ("file://host/folder", 2),

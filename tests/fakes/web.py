@@ -205,6 +205,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.flush()
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _reply
+    do_MKCOL = do_MOVE = do_PROPFIND = _reply
 
 
 @dataclass(frozen=True)

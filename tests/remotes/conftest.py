@@ -15,6 +15,7 @@ from tests.fakes.github import GitHub
 def _fresh_look_ups() -> None:
     """Tokens and proxies are looked up once a process; each test is a process of its own."""
     credentials.find.cache_clear()
+    credentials.authorization.cache_clear()
     http.settings.cache_clear()
 
 

@@ -57,7 +57,7 @@ def test_a_token_stays_with_the_origin_it_was_sent_to(serve: Serve, client: ours
         return Reply(302, headers={"Location": "/again" if request.path == "/" else f"{other}/x"})
 
     first, other = serve(start), serve(final)
-    response, _ = client.follow(f"{first}/", token="secret")
+    response, _ = client.follow(f"{first}/", private=ours.bearer("secret"))
     response.close()
     assert seen == [
         ("/", "Bearer secret"),

@@ -1,0 +1,155 @@
+"""Servers that other people wrote, on loopback: each function is a context manager that gives the server's address."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.team import until
+
+BIN = Path(sys.executable).parent
+USER, PASSWORD = "ada", "engine no. 1"
+
+
+def program(name: str, *folders: str) -> str:
+    """A program beside this Python, or of the system; without it the test cannot run, which is an error."""
+    found = shutil.which(name, path=os.pathsep.join([str(BIN), *folders, os.environ["PATH"]]))
+    if not found:
+        pytest.fail(f"{name} is not installed: make places does that")
+    return found
+
+
+def free_port() -> int:
+    """A port of the loopback interface that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def answers(port: int) -> bool:
+    """Whether something listens."""
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        return False
+    return True
+
+
+@contextmanager
+def running(
+    command: list[str],
+    port: int,
+    log: Path,
+    env: Mapping[str, str] | None = None,
+    ready: Callable[[], bool] | None = None,
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A server from when it answers until the block ends."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env={**os.environ, **(env or {})}
+        )
+    try:
+        started = until(lambda: process.poll() is not None or (ready() if ready else answers(port)), 60)
+        assert started and process.poll() is None, log.read_text(errors="replace")[-3000:]
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+NGINX = """\
+%(modules)s
+daemon off; master_process off; %(user)s
+pid %(dir)s/nginx.pid; error_log %(dir)s/error.log;
+events {}
+http {
+  access_log off; client_max_body_size 0;
+  client_body_temp_path %(dir)s/tmp-body; proxy_temp_path %(dir)s/tmp-proxy;
+  fastcgi_temp_path %(dir)s/tmp-fastcgi; uwsgi_temp_path %(dir)s/tmp-uwsgi; scgi_temp_path %(dir)s/tmp-scgi;
+  server {
+    listen 127.0.0.1:%(port)d; root %(dir)s/www;
+    location / { dav_methods PUT DELETE MKCOL COPY MOVE; dav_ext_methods PROPFIND OPTIONS; }
+    location /private/ { dav_methods PUT DELETE MKCOL MOVE; auth_basic models; auth_basic_user_file %(dir)s/users; }
+    location /small/ { dav_methods PUT DELETE MKCOL COPY MOVE; client_max_body_size 100k; }
+    location /put/ { dav_methods PUT DELETE; }
+    location /read/ { gzip_static on; }
+    location /forbidden/ { dav_methods PUT DELETE MKCOL MOVE; limit_except GET { deny all; } }
+    location /signed/ { secure_link $arg_sig,$arg_e; secure_link_md5 "$secure_link_expires$uri key";
+      if ($secure_link = "0") { return 403; } }
+  }
+}
+"""
+
+
+@contextmanager
+def nginx(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Debian's nginx with WebDAV: its base URL and the folder that it shows."""
+    www = folder / "www"
+    for name in ("private", "small", "put", "read", "forbidden", "signed"):
+        (www / name).mkdir(parents=True)
+    crypted = subprocess.run(
+        ["openssl", "passwd", "-apr1", PASSWORD], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    (folder / "users").write_text(f"{USER}:{crypted}\n")
+    modules = sorted(Path("/usr/lib/nginx/modules").glob("*dav_ext*.so"))
+    port = free_port()
+    (folder / "nginx.conf").write_text(
+        NGINX
+        % {
+            "dir": folder,
+            "port": port,
+            "modules": "".join(f"load_module {m};" for m in modules),
+            "user": "user root;" if os.geteuid() == 0 else "",
+        }
+    )
+    command = [program("nginx", "/usr/sbin"), "-c", str(folder / "nginx.conf"), "-p", str(folder)]
+    with running(command, port, folder / "log"):
+        yield f"http://127.0.0.1:{port}", www
+
+
+@contextmanager
+def rclone_webdav(folder: Path) -> Iterator[str]:
+    """`rclone serve webdav`: its base URL."""
+    (folder / "files").mkdir()
+    port = free_port()
+    command = [program("rclone"), "serve", "webdav", str(folder / "files"), "--addr", f"127.0.0.1:{port}"]
+    with running(command, port, folder / "log", {"RCLONE_CONFIG": "/dev/null"}):
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def wsgidav(folder: Path) -> Iterator[str]:
+    """WsgiDAV with basic authentication (USER, PASSWORD): its base URL."""
+    (folder / "files").mkdir()
+    port = free_port()
+    config = {
+        "host": "127.0.0.1",
+        "port": port,
+        "provider_mapping": {"/": str(folder / "files")},
+        "simple_dc": {"user_mapping": {"*": {USER: {"password": PASSWORD}}}},
+        "http_authenticator": {"accept_basic": True, "accept_digest": False, "default_to_digest": False},
+    }
+    (folder / "config.json").write_text(json.dumps(config))
+    command = [program("wsgidav"), "--config", str(folder / "config.json"), "--server", "cheroot"]
+    with running(command, port, folder / "log"):
+        yield f"http://127.0.0.1:{port}"
+
+
+def scratch() -> Path:
+    """A folder with a short name: the paths of sockets are limited to about 100 characters."""
+    return Path(tempfile.mkdtemp(prefix="gm-"))

@@ -1,0 +1,44 @@
+"""Every place keeps the contract, against servers that other people wrote."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+import pytest
+
+from git_models import remotes
+from git_models.remotes import contract
+from git_models.remotes.base import Options, Remote
+
+PLACES = ("webdav nginx", "webdav nginx put", "webdav rclone", "webdav wsgidav")
+
+
+@pytest.fixture(params=PLACES)
+def remote(request: pytest.FixtureRequest, tmp_path: Path) -> Remote:
+    """One of every kind of place, in an empty folder of its own that does not exist yet."""
+    folder = f"models-{secrets.token_hex(4)}"
+    kind, _, server = request.param.partition(" ")
+    options = Options(cache=str(tmp_path / "cache"))
+    if kind == "webdav":
+        if server.startswith("nginx"):
+            base, www = request.getfixturevalue("nginx")
+            if "put" in server:
+                (www / "put" / folder).mkdir()
+                return remotes.open(f"webdav+{base}/put/{folder}?put=1", "dav", options)
+        else:
+            request.getfixturevalue("signed_in")
+            base = request.getfixturevalue(f"{server}" if server == "wsgidav" else f"{server}_webdav")
+        return remotes.open(f"webdav+{base}/{folder}", "dav", options)
+    raise AssertionError(kind)
+
+
+def test_every_place_keeps_the_contract(remote: Remote, tmp_path: Path) -> None:
+    results = list(contract.run(remote, str(tmp_path)))
+    faults = [r for r in results if r.fault]
+    if remote.url.endswith("?put=1"):
+        # A server that takes nothing but PUT tells no list either; the transfer needs none.
+        assert all("has no PROPFIND" in r.fault for r in faults)
+        return
+    assert faults == []
+    assert list(remote.list()) == []
