@@ -11,6 +11,7 @@ from typing import NamedTuple
 from git_models import (
     history,
     journal,
+    lineage,
     link,
     manifests,
     messages,
@@ -20,6 +21,7 @@ from git_models import (
     remotes,
     statcache,
     transfer,
+    versions,
     worktree,
 )
 from git_models.errors import ModelsError, Offline
@@ -334,9 +336,18 @@ def matching(repo: Repo, known: Manifest, typed: Sequence[str]) -> list[str]:
         hits = [p for p in known.models if path in (".", p) or p.startswith(path + "/")]
         hits = hits or [p for p, e in known.models.items() if text == (e.name or os.path.basename(p))]
         if not hits:
-            raise messages.unknown(text, list(known.models))
+            raise _not_a_model(repo, known, text)
         found += hits
     return list(dict.fromkeys(found))
+
+
+def _not_a_model(repo: Repo, known: Manifest, text: str) -> ModelsError:
+    if not lineage.names_version(repo, known, text):
+        return versions.unknown(known, text)
+    return ModelsError(
+        f"{text} is one version of a model; here it takes the model as models.yaml names it",
+        f"git models rollback {text}   # make that version the recorded one",
+    )
 
 
 def unwanted(repo: Repo, known: Manifest) -> frozenset[str]:

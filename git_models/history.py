@@ -11,6 +11,9 @@ from git_models.errors import ManifestError
 from git_models.manifest import Entry, Manifest
 from git_models.repo import Repo
 
+PATHSPEC = f":(top,literal){manifest.NAME}"
+"""The manifest for git commands that may run in a folder below the work tree's top."""
+
 
 class Update(NamedTuple):
     """One ref of a push, as git tells pre-push on stdin."""
@@ -86,7 +89,7 @@ def manifest_blobs(revs: Sequence[str]) -> list[str]:
         "--diff-filter=AMT",
         *revs,
         "--",
-        manifest.NAME,
+        PATHSPEC,
     )
     return list(dict.fromkeys(line.split()[3].decode() for line in answer.splitlines() if line.startswith(b":")))
 
@@ -193,4 +196,4 @@ def _first(answer: bytes, oid: str) -> tuple[str, str]:
 
 def recorded_by(oid: str) -> str:
     """Who recorded an object, when and in which commit: "1a2b3c4 Ada, 2026-11-24"; "" if no commit did."""
-    return git.text("log", "--all", "-1", "--format=%h %an, %as", f"-S{oid}", "--", manifest.NAME)
+    return git.text("log", "--all", "-1", "--format=%h %an, %as", f"-S{oid}", "--", PATHSPEC)

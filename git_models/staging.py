@@ -21,6 +21,7 @@ from git_models import (
     places,
     safety,
     statcache,
+    tagging,
     transfer,
 )
 from git_models.errors import ManifestError, ModelsError
@@ -124,10 +125,18 @@ def make_entry(repo: Repo, known: Manifest, path: str, digests: Digests, file: s
     if old is not None:
         # Links lead to the bytes that were here before.
         urls = old.urls if old.sha256 == digests.sha256 or (not old.sha256 and old.md5 == digests.md5) else ()
+        # Metrics are measured anew or, where nobody says so, taken to hold.
+        metrics = {} if "metrics" in fields and old.sha256 != digests.sha256 else old.metrics
         entry = old._replace(
-            md5=digests.md5, sha256=digests.sha256, size=digests.size, asset=asset, parts=parts, urls=urls
+            md5=digests.md5,
+            sha256=digests.sha256,
+            size=digests.size,
+            asset=asset,
+            parts=parts,
+            urls=urls,
+            metrics=metrics,
         )
-    return entry._replace(**fields) if fields else entry
+    return tagging.described(entry, fields) if fields else entry
 
 
 class Added(NamedTuple):
@@ -217,7 +226,7 @@ def register(
         source = _moved_from(repo, known, item, changes) if old is None else None
         if source is not None:
             changes[source.path] = None
-            changes[item.path] = source._replace(path=item.path, **fields)
+            changes[item.path] = tagging.described(source._replace(path=item.path), fields)
             moved.append((source.path, item.path))
             continue
         file = objects.path(repo.models, item.digests.sha256)

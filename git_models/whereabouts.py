@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
-from git_models import link, manifests, objects, repo, statcache
+from git_models import lineage, link, manifests, objects, repo, statcache
 from git_models.errors import ModelsError, NotARepository
 from git_models.manifest import Entry
 from git_models.repo import Repo
@@ -17,7 +17,7 @@ from git_models.staging import stat_file
 
 @contextmanager
 def opened(name: str) -> Iterator[tuple[BinaryIO, int]]:
-    """A file as the user named it, or else the recorded model of that path from the store; and its size in bytes.
+    """A file as the user named it, or else the model that MODEL[@VERSION] names; and its size in bytes.
 
     Raises ModelsError where there is neither, or something that is no plain file.
     """
@@ -43,10 +43,10 @@ def _stored(name: str) -> str:
         here = repo.find()
     except NotARepository:
         raise ModelsError(f"there is no file {name}") from None
-    path = here.relative(name)
-    entry = manifests.current(here).models.get(path)
-    if entry is None:
-        raise ModelsError(f"there is no file {name}, and models.yaml names no such model")
+    try:
+        entry = lineage.find(here, manifests.current(here), name)
+    except ModelsError as unknown:
+        raise ModelsError(f"there is no file {name}, and {unknown.what}", unknown.fix) from None
     return file_of(here, entry)
 
 

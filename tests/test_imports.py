@@ -28,6 +28,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "paths",
         "patterns",
         "urls",
+        "versions",
     ),
     "storage": (
         "behind",
@@ -59,12 +60,15 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "excludes",
         "githooks",
         "history",
+        "lineage",
         "removing",
         "restoring",
         "retention",
+        "rolling",
         "safety",
         "salvage",
         "staging",
+        "tagging",
         "whereabouts",
         "worktree",
     ),
@@ -79,13 +83,14 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "rich": ("output",),
     # behind starts this program again, for what need not be waited for; credentials asks `gh`.
     "subprocess": ("git", "behind", "remotes.credentials"),
+    "semver": ("versions",),
     "yaml": ("manifest",),
     # Unpickling runs code: nobody.
     "pickle": (),
     "torch": (),
 }
 
-HEAVY = {"pygit2", "requests", "yaml", "rich"}
+HEAVY = {"pygit2", "requests", "semver", "yaml", "rich"}
 
 MAX_LINES = 400
 

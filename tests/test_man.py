@@ -15,7 +15,7 @@ EVERYWHERE = {"--help", "--json", "--quiet", "--verbose", "--version"}
 
 def commands_section() -> str:
     text = re.sub(r"\\f[BIR]", "", (ROOT / "docs/man/git-models.1").read_text()).replace("\\-", "-")
-    return text.partition(".SH COMMANDS")[2].partition(".SH REMOTES")[0]
+    return text.partition(".SH COMMANDS")[2].partition('.SH "NAMES OF VERSIONS"')[0]
 
 
 def actions(name: str) -> list[argparse.Action]:

@@ -6,19 +6,56 @@ import argparse
 import os
 from typing import Any
 
-from git_models import manifests, repo, safety, staging, statcache
+from git_models import manifests, repo, safety, staging, statcache, tagging
 from git_models.errors import ModelsError, UsageError
+from git_models.manifest import Entry
 from git_models.output import Output, plural, size
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", nargs="*", metavar="PATH", help="files, or folders to search for weight files")
     parser.add_argument("-u", "--update", action="store_true", help="every recorded model that changed")
-    parser.add_argument("-m", "--description", metavar="TEXT", help="what this model is")
+    fields(parser)
+    parser.add_argument("--tag", metavar="VERSION", help="tag what is recorded with this version")
     parser.add_argument(
         "--allow-dangerous", action="store_true", help="record what is built to run code when it is loaded"
     )
     parser.add_argument("-n", "--dry-run", action="store_true", help="only say what would be recorded")
+
+
+def fields(parser: argparse.ArgumentParser) -> None:
+    """The options that say something about a model, for every command that records or edits one."""
+    parser.add_argument("-m", "--description", metavar="TEXT", help="what this model is")
+    parser.add_argument("--notes", metavar="TEXT", help="what else is worth knowing")
+    parser.add_argument("--metric", action="append", default=[], metavar="NAME=NUMBER", help="a result: mAP50=0.91")
+    parser.add_argument("--license", metavar="TEXT", help="under which it may be used")
+    parser.add_argument("--stage", metavar="TEXT", help="how far it is: draft, staging, production")
+    parser.add_argument("--source", metavar="TEXT", help="where it comes from")
+    parser.add_argument("--created", metavar="DATE", help="when it was made")
+    parser.add_argument("--name", metavar="NAME", help="what it is called besides its path")
+
+
+def described(args: argparse.Namespace) -> dict[str, Any]:
+    """What those options say, by field of an entry; a metric without a value is None. Raises UsageError."""
+    found: dict[str, Any] = {f: getattr(args, f) for f in tagging.FIELDS if getattr(args, f) is not None}
+    metrics: dict[str, Any] = {}
+    for text in args.metric:
+        name, equals, value = text.partition("=")
+        if not name or not equals:
+            raise UsageError(f"{text!r} is not NAME=NUMBER", "git models edit PATH --metric mAP50=0.91")
+        metrics[name] = _value(value)
+    if found.get("name"):
+        tagging.check_name(found["name"])
+    return found | ({"metrics": metrics} if metrics else {})
+
+
+def _value(text: str) -> int | float | str | None:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text or None
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
@@ -28,6 +65,11 @@ def run(args: argparse.Namespace, out: Output) -> int:
     if not args.paths and not args.update:
         raise UsageError("nothing to add", "git models add PATH, or git models add -u")
     known = manifests.current(here)
+    about = described(args)
+    if "name" in about and (len(args.paths) != 1 or args.update):
+        raise UsageError("a name is for one model", "git models add PATH --name NAME")
+    if args.tag:
+        args.tag = tagging.number(args.tag)
     wanted = _named(here, args.paths)
     if args.update:
         cache = statcache.load(staging.stat_file(here))
@@ -37,16 +79,19 @@ def run(args: argparse.Namespace, out: Output) -> int:
             out.result(f"would record {path} ({size(os.path.getsize(here.path(path)))})")
         out.document({"would_add": wanted})
         return 0
-    fields: dict[str, Any] = {"description": args.description} if args.description else {}
+    for path in wanted if args.tag else ():
+        tagging.need_ahead(known.models.get(path, Entry(path)), args.tag)
     total = sum(os.path.getsize(here.path(p)) for p in wanted if os.path.isfile(here.path(p)))
     with out.progress("Recording", total) as advance:
-        done = staging.add(here, wanted, fields, advance)
+        done = staging.add(here, wanted, about, advance)
     for path in done.new:
         out.note(f"recorded {path}")
     for path in done.changed:
         out.note(f"recorded the new version of {path}")
     for old, new in done.moved:
         out.note(f"moved {old} -> {new}, same bytes")
+    if args.tag:
+        _tag(here, wanted, args.tag, args.description or "", out)
     for path, doubt in done.doubts:
         out.warn(safety.doubtful(path, doubt))
     if done.new or done.changed or done.moved:
@@ -56,6 +101,13 @@ def run(args: argparse.Namespace, out: Output) -> int:
         out.note("nothing changed")
     out.document(done._asdict())
     return 0
+
+
+def _tag(here: repo.Repo, names: list[str], version: str, note: str, out: Output) -> None:
+    for path in names:
+        known = manifests.current(here)
+        tagging.write(here, known, tagging.tag(known.models[path], version, note))
+        out.note(f"tagged {path}@{version}")
 
 
 def _named(here: repo.Repo, given: list[str]) -> list[str]:

@@ -1,7 +1,8 @@
 """Which models were added, changed, moved or removed, and with --tensors what changed in them.
 
 Without a revision the work tree is compared with HEAD, with one the work tree with that, with two the
-second with the first. Only the models that the paths name, if any are given.
+second with the first. Only the models that the paths name, if any are given. One MODEL@VERSION is
+compared with the model as it is now, two with each other.
 """
 
 from __future__ import annotations
@@ -11,14 +12,14 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from git_models import exchange, git, inspect, manifests, repo, whereabouts
-from git_models.commands.list import version_of
-from git_models.errors import ModelsError
+from git_models import exchange, git, inspect, lineage, manifests, repo, whereabouts
+from git_models.errors import ModelsError, UsageError
 from git_models.inspect import Comparison, Tensor
 from git_models.manifest import Entry
 from git_models.output import Output, plural, safe, size
 from git_models.repo import Repo
 from git_models.sight import MODIFIED, Sight, states
+from git_models.versions import version_of
 
 _MOST_TENSORS = 40  # lines for each kind of change, unless -v asks for all
 
@@ -41,11 +42,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, out: Output) -> int:
     here = repo.find()
-    revisions, paths = _sorted(args.words)
-    before = manifests.at(here, revisions[0] if revisions else "HEAD").models
     files: dict[str, str] = {}  # of the work tree, where that is the later side
-    after = manifests.at(here, revisions[1]).models if len(revisions) == 2 else _on_disk(here, files)
-    found = _narrowed(changes(before, after), [here.relative(p) for p in paths])
+    found = _of_versions(here, args.words, files) or _of_revisions(here, args.words, files)
     document: dict[str, Any] = {"added": [], "changed": [], "moved": [], "removed": []}
     code = 0
     for entry in found.added:
@@ -80,6 +78,27 @@ def run(args: argparse.Namespace, out: Output) -> int:
         out.note("no model differs")
     out.document(document)
     return code
+
+
+def _of_revisions(here: Repo, words: Sequence[str], files: dict[str, str]) -> Changes:
+    revisions, paths = _sorted(words)
+    before = manifests.at(here, revisions[0] if revisions else "HEAD").models
+    after = manifests.at(here, revisions[1]).models if len(revisions) == 2 else _on_disk(here, files)
+    return _narrowed(changes(before, after), [here.relative(p) for p in paths])
+
+
+def _of_versions(here: Repo, words: Sequence[str], files: dict[str, str]) -> Changes | None:
+    """The two versions of a model that MODEL@VERSION [MODEL[@VERSION]] names; None where the words name none."""
+    known = manifests.current(here)
+    if not any(lineage.names_version(here, known, w) and not git.is_commit(w) for w in words):
+        return None
+    if len(words) > 2:
+        raise UsageError("two versions are compared at a time", "git models diff MODEL@VERSION MODEL@VERSION")
+    old, *more = (lineage.find(here, known, word) for word in words)
+    new = more[0] if more else _on_disk(here, files).get(old.path)
+    if new is None:
+        return Changes([], [], [], [old])
+    return Changes([], [] if _equal(old, new) else [(old, new)], [], [])
 
 
 def _sorted(words: Sequence[str]) -> tuple[list[str], list[str]]:

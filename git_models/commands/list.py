@@ -10,6 +10,7 @@ from git_models.manifest import Entry, Manifest
 from git_models.output import Output, plural, size
 from git_models.repo import Repo
 from git_models.sight import OK, Sight, State, states
+from git_models.versions import version_of
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -57,11 +58,6 @@ def _cloud(here: Repo, known: Manifest, names: set[str]) -> dict[str, list[Entry
         if entries := [e for oid, e in wanted.items() if oid in there]:
             found[place.url] = entries
     return found
-
-
-def version_of(entry: Entry) -> str:
-    """The tagged version that the model's bytes are, "" if none."""
-    return next((v.version for v in entry.versions if v.sha256 and v.sha256 == entry.sha256), "")
 
 
 def _trained(found: Sequence[State], long: bool, out: Output) -> None:

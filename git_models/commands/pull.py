@@ -43,14 +43,17 @@ def run(args: argparse.Namespace, out: Output) -> int:
     return pull(args, here, out, place=True)
 
 
-def pull(args: argparse.Namespace, here: Repo, out: Output, *, place: bool) -> int:
-    """Fetch what the store lacks, then (with `place`) put it in place. 1 when something is still missing."""
+def pull(args: argparse.Namespace, here: Repo, out: Output, *, place: bool, more: Sequence[Entry] | None = None) -> int:
+    """Fetch what the store lacks, then (with `place`) put it in place. 1 when something is still missing.
+
+    `more` are versions besides those that the manifest names; given them and no path, only they are fetched.
+    """
     if args.jobs:
         here = repo.with_jobs(here, args.jobs)
     known = manifests.current(here)
     whole = not (args.paths or args.include or args.exclude)
     names = exchange.selected(here, known, args.include, args.exclude)
-    if args.paths:
+    if args.paths or more:
         chosen = set(exchange.matching(here, known, args.paths))
         names = [p for p in names if p in chosen]
     free = exchange.releasable(here)
@@ -61,17 +64,17 @@ def pull(args: argparse.Namespace, here: Repo, out: Output, *, place: bool) -> i
         missing = list(first.missing)
     else:
         first = None
-        missing = exchange.absent(here, known, names)
+        missing = [*exchange.absent(here, known, names), *exchange.absent_objects(here, more or ())]
     only = [places.by_name(here, known, args.source)] if args.source else None
     got = exchange.fetch(here, known, missing, out, only=only) if missing else None
     final = first
     if place and got and got.got:
-        more = worktree.sync(here, wanted=wanted, skip=skip, pinned=got.pinned, releasable=exchange.releasable(here))
+        again = worktree.sync(here, wanted=wanted, skip=skip, pinned=got.pinned, releasable=exchange.releasable(here))
         assert first is not None
-        final = more._replace(
-            placed=(*first.placed, *more.placed),
-            removed=first.removed + more.removed,
-            doubts=first.doubts + more.doubts,
+        final = again._replace(
+            placed=(*first.placed, *again.placed),
+            removed=first.removed + again.removed,
+            doubts=first.doubts + again.doubts,
         )
     if place:
         exchange.release(here, known)

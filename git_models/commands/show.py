@@ -1,7 +1,8 @@
 """Show what is in a model: format, size, hashes, versions, tensors, training metadata, is it safe to load.
 
-MODEL is a recorded path or name, as it is now, at a version or at a commit (PATH@1.2.0, PATH@v2~3);
-any other file; or a URL, of which only the bytes that are needed are fetched. Nothing in it is run.
+MODEL is a recorded path or name, as it is now or as one of its versions (PATH@1.2.0, @latest, @previous,
+@active, @{yesterday}, @COMMIT); any other file; or a URL, of which only the bytes that are needed are
+fetched. Nothing in it is run.
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ import argparse
 import os
 from typing import Any
 
-from git_models import exchange, git, inspect, link, manifests, places, remotes, repo, urls, whereabouts
+from git_models import inspect, lineage, link, manifests, places, remotes, repo, urls, whereabouts
 from git_models.errors import ModelsError, NotARepository, RemoteError
-from git_models.manifest import Entry, Manifest
+from git_models.manifest import Entry
 from git_models.output import Output, safe, size
 from git_models.remotes.reading import Ranges
 from git_models.repo import Repo
 from git_models.sight import MISSING, Sight, states
+from git_models.versions import version_of
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -57,12 +59,13 @@ def _local(name: str, hashed: bool, out: Output) -> tuple[dict[str, Any], inspec
         found = sight.digests(path) or ("", "")
         sight.save(known)
         return _recorded(known.models[path], state.state, *found), _described(name, path)
-    entry = _named(here, name)
-    facts = _recorded(entry, "" if "@" in name else MISSING, entry.sha256, entry.md5)
+    known = manifests.current(here)
+    entry = lineage.find(here, known, name)
+    facts = _recorded(entry, MISSING if entry == known.models.get(entry.path) else "", entry.sha256, entry.md5)
     try:
         return facts, _described(whereabouts.file_of(here, entry), entry.path)
     except ModelsError as absent:
-        for place in places.for_pull(here, manifests.current(here)):
+        for place in places.for_pull(here, known):
             if place.approved and entry.asset and not entry.parts:
                 try:
                     return facts, _remote(places.connect(here, place), entry.asset, entry.path, out)
@@ -92,30 +95,6 @@ def _path_inside(here: Repo, name: str) -> str:
         return ""  # a file outside the work tree
 
 
-def _named(here: Repo, name: str) -> Entry:
-    """The entry that a path or a name stands for, or PATH@VERSION or PATH@COMMIT. Raises ModelsError."""
-    known = manifests.current(here)
-    path, _, version = name.rpartition("@")
-    if not path or any(name in (e.path, e.name) for e in known.models.values()):
-        return _one(here, name, known)
-    for entry in known.models.values():
-        for tagged in entry.versions if here.relative(path) == entry.path or path == entry.label else ():
-            if tagged.version == version:
-                return entry._replace(
-                    **{key: getattr(tagged, key) for key in ("md5", "sha256", "size", "asset", "parts")}
-                )
-    if not git.is_commit(version):
-        raise ModelsError(f"{version} is neither a version of {path} nor a commit", f"git models show {path}")
-    return _one(here, path, manifests.at(here, version))
-
-
-def _one(here: Repo, name: str, known: Manifest) -> Entry:
-    first, *more = exchange.matching(here, known, [name])
-    if more:
-        raise ModelsError(f"{name} stands for {len(more) + 1} models", f"git models show {first}")
-    return known.models[first]
-
-
 def _unrecorded(name: str, hashed: bool) -> dict[str, Any]:
     if not hashed:
         return {"path": name}
@@ -129,6 +108,7 @@ def _recorded(entry: Entry, state: str, sha256: str, md5: str) -> dict[str, Any]
     return {
         "path": entry.path,
         "name": entry.name,
+        "version": version_of(entry),
         "state": state,
         "sha256": sha256,
         "md5": md5,

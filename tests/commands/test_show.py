@@ -71,7 +71,7 @@ def test_an_earlier_version_is_shown_by_its_commit_and_by_its_tag(shown: Sandbox
     shown.write("models.yaml", text.rstrip("\n") + f"\n    versions:\n      - {version}\n")
     said = answer(shown, "show", "best.pt@1.0")
     assert (said["sha256"], said["versions"]) == (first, ["1.0"])
-    assert "7.7 is neither a version of best.pt nor a commit" in shown.models("show", "best.pt@7.7", code=1).err
+    assert "no version '7.7'; there are: 1.0" in shown.models("show", "best.pt@7.7", code=1).err
 
 
 def test_a_file_is_shown_outside_a_repository(tmp_path: Path) -> None:

@@ -1,0 +1,116 @@
+"""The versions of models, the newest first: who recorded which bytes when, under which number, with which note.
+
+Through renames and merged branches; with --all, on every branch. --markdown writes a changelog.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+from git_models import exchange, lineage, manifests, repo
+from git_models.errors import ModelsError
+from git_models.lineage import Row
+from git_models.output import Output, safe, size
+from git_models.repo import Repo
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("paths", nargs="*", metavar="PATH", help="only these models, also removed ones")
+    parser.add_argument("-n", "--max-count", type=int, metavar="N", help="at most so many versions")
+    parser.add_argument("--all", action="store_true", help="on every branch and tag, not only on this one")
+    parser.add_argument("--markdown", action="store_true", help="as tables, a changelog")
+
+
+def run(args: argparse.Namespace, out: Output) -> int:
+    here = repo.find()
+    found = list(islice(_rows(here, args.paths, args.all), args.max_count))
+    if args.markdown:
+        for line in _markdown(found):
+            out.result(line)
+    else:
+        several = len({row.entry.path for row in found}) > 1
+        for row in found:
+            for line in _lines(row, several):
+                out.result(safe(line))
+    if not found:
+        out.note("no models yet. Next: git models add PATH")
+    out.document({"log": [_described(row) for row in found]})
+    return 0
+
+
+def _rows(here: Repo, given: Sequence[str], everywhere: bool) -> Iterator[Row]:
+    known = manifests.current(here)
+    revisions = ("HEAD", "--branches", "--remotes", "--tags") if everywhere else ("HEAD",)
+    if not given:
+        return lineage.log(here, known, None, revisions)
+    try:
+        return lineage.log(here, known, exchange.matching(here, known, given), revisions)
+    except ModelsError as unknown:
+        # A model that was removed since.
+        found = list(lineage.log(here, known, [here.relative(p) for p in given], revisions))
+        if not found:
+            raise unknown
+        return iter(found)
+
+
+def _lines(row: Row, several: bool) -> Iterator[str]:
+    entry, commit = row.entry, row.commit
+    name = f"{entry.path}  " if several else ""
+    where = commit.short or ("tagged" if commit.date else "not committed")
+    head = f"{name}{row.version or '-':<9} {commit.date[:10] or '-'} {where:<10}"
+    if row.active:
+        yield f"{head} active as {row.active}"
+        return
+    count = size(entry.size) if entry.size >= 0 else "?"
+    yield f"{head} {count:>8}  md5 {entry.md5[:8] or '-'}  {commit.author}".rstrip()
+    said = "; ".join(filter(None, (row.note or entry.description or commit.subject, _metrics(row))))
+    if said:
+        yield f"{'':<9} {said}"
+
+
+def _metrics(row: Row) -> str:
+    return ", ".join(f"{name} {value}" for name, value in row.metrics.items())
+
+
+def _markdown(found: Iterable[Row]) -> Iterator[str]:
+    models: dict[str, list[Row]] = {}
+    for row in found:
+        models.setdefault(row.entry.label, []).append(row)
+    for at, (name, rows) in enumerate(models.items()):
+        yield from ("",) if at else ()
+        yield f"# {_cell(name)}"
+        yield ""
+        yield "| version | date | author | commit | size | MD5 | note | metrics |"
+        yield "|---|---|---|---|---|---|---|---|"
+        for row in rows:
+            note = f"active as {row.active}" if row.active else row.note or row.entry.description or row.commit.subject
+            count = size(row.entry.size) if row.entry.size >= 0 else ""
+            cells = (row.version, row.commit.date[:10], row.commit.author, row.commit.short, count, row.entry.md5, note)
+            yield f"| {' | '.join(map(_cell, (*cells, _metrics(row))))} |"
+
+
+def _cell(text: str) -> str:
+    return safe(text).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
+
+
+def _described(row: Row) -> dict[str, Any]:
+    entry, commit = row.entry, row.commit
+    return {
+        "path": entry.path,
+        "version": row.version,
+        "active": row.active,
+        "date": commit.date,
+        "author": commit.author,
+        "commit": commit.oid,
+        "subject": commit.subject,
+        "size": entry.size,
+        "md5": entry.md5,
+        "sha256": entry.sha256,
+        "asset": entry.asset,
+        "note": row.note,
+        "description": entry.description,
+        "metrics": dict(row.metrics),
+    }

@@ -1,0 +1,259 @@
+"""The life of a model: every version that commits recorded, through renames and merges, and names for them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from git_models import git, history, index, manifest, manifests, versions
+from git_models.errors import ManifestError, ModelsError
+from git_models.manifest import EMPTY, Entry, Manifest, Version
+from git_models.repo import Repo
+
+_BATCH = 100  # commits whose manifests are in memory at once
+# What git's dates are made of. It takes anything else for "now", and a wrong version would be silent.
+_DATE = re.compile(
+    r"(?:[0-9:+/Z]+|[0-9]+[a-z]{2}|[0-9-]+T[0-9:+]+Z?|now|today|yesterday|noon|midnight|tea|am|pm|ago|last|at|one|two|"
+    r"three|four|five|six|seven|eight|nine|ten|(?:second|minute|hour|day|week|month|year)s?|"
+    r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*|(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*)\Z",
+    re.I,
+)
+
+
+class Commit(NamedTuple):
+    """Who recorded something; all "" for what is in no commit yet."""
+
+    oid: str = ""
+    short: str = ""
+    author: str = ""
+    date: str = ""  # ISO 8601, as the author's clock had it
+    subject: str = ""
+
+
+class Row(NamedTuple):
+    """One version of a model, or (with `active`) the moment when one was made active."""
+
+    entry: Entry  # as that commit has it
+    commit: Commit
+    version: str = ""  # under which these bytes are tagged
+    note: str = ""
+    metrics: Mapping[str, Any] = {}
+    active: str = ""  # the name under which it was activated
+
+
+def version_json(version: Version) -> dict[str, Any]:
+    """A tagged version as stable keys of `--json`."""
+    return {
+        **{k: v for k, v in version._asdict().items() if k not in ("parts", "extra")},
+        "metrics": dict(version.metrics),
+    }
+
+
+def find(repo: Repo, known: Manifest, text: str) -> Entry:
+    """The model that MODEL[@VERSION] names, in this repository, its history included. Raises ModelsError.
+
+    A model that `known` does not have any more is found with the name of a commit that has it.
+    """
+
+    def relative(name: str) -> str:
+        return _relative(repo, name)
+
+    def earlier(entry: Entry, name: str) -> Entry | None:
+        return _earlier(repo, known, entry, name)
+
+    try:
+        return versions.find(known, text, relative=relative, earlier=earlier)
+    except ModelsError:
+        for model, revision in _splits(text):
+            if git.is_commit(revision):
+                there = manifests.at(repo, revision)
+                if found := versions.called(there, relative(model)) or versions.called(there, model):
+                    return found[0]
+        raise
+
+
+def names_version(repo: Repo, known: Manifest, text: str) -> bool:
+    """Whether what was typed is MODEL@VERSION rather than a model."""
+
+    def is_model(name: str) -> bool:
+        return bool(versions.called(known, _relative(repo, name)) or versions.called(known, name))
+
+    return bool(versions.split(text, is_model)[1])
+
+
+def _relative(repo: Repo, name: str) -> str:
+    try:
+        return repo.relative(name)
+    except ModelsError:
+        return name
+
+
+def _splits(text: str) -> Iterator[tuple[str, str]]:
+    for at, character in enumerate(text):
+        if character == "@" and at and at + 1 < len(text):
+            yield text[:at], text[at + 1 :]
+
+
+def _earlier(repo: Repo, known: Manifest, entry: Entry, name: str) -> Entry | None:
+    """`@previous`, `@{2}` (versions ago), `@{yesterday}` and `@COMMIT`; None for anything else."""
+    if name == versions.PREVIOUS:
+        return _back(repo, known, entry, 1)
+    if name.startswith("{") and name.endswith("}"):
+        inside = name[1:-1].strip()
+        if inside.isdecimal():
+            return _back(repo, known, entry, int(inside))
+        if not inside or not all(map(_DATE.match, filter(None, re.split(r"[\s.,_-]+", inside)))):
+            return None
+        commit = git.text("rev-list", "-1", f"--before={inside}", "HEAD", ok=(0, 128))
+        if not commit:
+            raise ModelsError(f"there is no commit from before {inside}", f"git models log {entry.path}")
+        return _in_commit(repo, known, entry, commit)
+    return _in_commit(repo, known, entry, name) if git.is_commit(name) else None
+
+
+def _back(repo: Repo, known: Manifest, entry: Entry, count: int) -> Entry | None:
+    """The version so many before the present one."""
+    last = entry
+    for row in log(repo, known, [entry.path]):
+        if not count:
+            break
+        if not row.active and row.commit.oid and not versions.same_bytes(row.entry, last):
+            last, count = row.entry, count - 1
+    return None if count else last
+
+
+def _in_commit(repo: Repo, known: Manifest, entry: Entry, commit: str) -> Entry:
+    """The model as a commit has it, under whichever path. Raises ModelsError."""
+    there = manifests.at(repo, commit)
+    if entry.path in there.models:
+        return there.models[entry.path]
+    for row in log(repo, known, [entry.path]):
+        if row.entry.path in there.models:
+            return there.models[row.entry.path]
+    raise ModelsError(f"{commit} has no {entry.path}", f"git models log {entry.path}")
+
+
+def log(
+    repo: Repo, known: Manifest, paths: Sequence[str] | None = None, revisions: Sequence[str] = ("HEAD",)
+) -> Iterator[Row]:
+    """The versions of these models (None: of all), the newest first.
+
+    First what the work tree's manifest `known` has and HEAD has not, then commits, last the tagged
+    versions that no commit here shows (in a shallow clone). A path that a model had earlier is
+    followed. A broken manifest in the history counts as empty.
+    """
+    names = None if paths is None else set(paths)
+    tags: dict[tuple[str, str], Version] = {}
+    seen: set[tuple[str, str]] = set()
+    mine = [known.models[p] for p in known.models if names is None or p in names]
+    for commit, new, olds in _steps(repo, known, revisions):
+        for entry in new.models.values():
+            if entry.versions and (names is None or entry.path in names):
+                for version in entry.versions:
+                    tags.setdefault((version.sha256, version.md5), version)
+        for row in _rows(commit, new, olds, names):
+            tag = tags.get((row.entry.sha256, row.entry.md5))
+            seen.add((row.entry.sha256, row.entry.md5))
+            yield _tagged(row, tag) if tag else row
+    for entry in mine:
+        for version in reversed(versions.ordered(entry)):
+            if (version.sha256, version.md5) not in seen:
+                there = versions.at(entry, version)
+                yield _tagged(Row(there, Commit(date=version.date), metrics=version.metrics), version)
+
+
+def _tagged(row: Row, tag: Version) -> Row:
+    return row._replace(version=tag.version, note=tag.note, metrics=tag.metrics or row.metrics)
+
+
+def _rows(commit: Commit, new: Manifest, olds: Sequence[Manifest], names: set[str] | None) -> Iterator[Row]:
+    """What one commit brings, against all its parents; `names` becomes what the models were called before."""
+    for path in list(new.models if names is None else names):
+        entry = new.models.get(path)
+        if entry is None or any(versions.same_bytes(entry, old.models.get(path, Entry(path))) for old in olds):
+            continue
+        source = _moved_from(entry, new, olds)
+        if source is None:
+            yield Row(entry, commit, metrics=entry.metrics)
+        elif names is not None:
+            names.discard(path)
+            names.add(source)
+    for name, target in new.active.items():
+        path, version = versions.split(target, new.models.__contains__)
+        if path in new.models and (names is None or path in names) and all(o.active.get(name) != target for o in olds):
+            try:
+                yield Row(versions.pick(new, new.models[path], version), commit, version=version, active=name)
+            except ModelsError:
+                continue  # it names a version that the manifest does not
+
+
+def _moved_from(entry: Entry, new: Manifest, olds: Sequence[Manifest]) -> str | None:
+    """The path from which a commit moved these bytes."""
+    if any(entry.path in old.models for old in olds):
+        return None
+    for old in olds:
+        for path, before in old.models.items():
+            if path not in new.models and versions.same_bytes(before, entry):
+                return path
+    return None
+
+
+def _steps(
+    repo: Repo, known: Manifest, revisions: Sequence[str]
+) -> Iterator[tuple[Commit, Manifest, Sequence[Manifest]]]:
+    """Each change of the manifest: who, the manifest afterwards, those of the parents before; children first."""
+    head = _parsed(repo, index.blob(f"HEAD:{manifest.NAME}"))
+    if known != head:
+        yield Commit(), known, [head]
+    if not index.head():
+        return
+    batch: list[tuple[Commit, list[str]]] = []
+    for step in _commits(revisions):
+        batch.append(step)
+        if len(batch) == _BATCH:
+            yield from _read(repo, batch)
+            batch = []
+    yield from _read(repo, batch)
+
+
+def _commits(revisions: Sequence[str]) -> Iterator[tuple[Commit, list[str]]]:
+    """(commit, blobs of models.yaml: those of its parents, then its own) of every commit that changes it."""
+    shape = "%x01%H%x00%aN%x00%aI%x00%s"
+    options = (
+        "--topo-order",
+        "-c",
+        "--raw",
+        "--no-abbrev",
+        "--no-renames",
+        "--root",
+        "--no-show-signature",
+        "--no-follow",
+    )
+    found: Commit | None = None
+    with git.popen("log", f"--format={shape}", *options, *revisions, "--", history.PATHSPEC) as process:
+        assert process.stdout is not None
+        for raw in process.stdout:
+            line = raw.decode("utf-8", "replace").rstrip("\n")
+            if line.startswith("\x01"):
+                oid, *rest = line[1:].split("\0", 3)
+                found = Commit(oid, oid[:10], *rest)
+            elif line.startswith(":") and found:
+                parents = len(line) - len(line.lstrip(":"))
+                yield found, line.split()[parents + 1 : 2 * parents + 2]
+
+
+def _read(
+    repo: Repo, batch: Sequence[tuple[Commit, list[str]]]
+) -> Iterable[tuple[Commit, Manifest, Sequence[Manifest]]]:
+    blobs = index.blobs(list({oid for _, oids in batch for oid in oids if oid.strip("0")}))
+    for commit, oids in batch:
+        *olds, new = [_parsed(repo, blobs.get(oid, b"")) for oid in oids]
+        yield commit, new, olds
+
+
+def _parsed(repo: Repo, raw: bytes) -> Manifest:
+    try:
+        return manifests.parse(repo, raw)
+    except ManifestError:
+        return EMPTY
