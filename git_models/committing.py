@@ -8,7 +8,20 @@ import shlex
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from git_models import excludes, git, index, manifests, messages, objects, paths, patterns, safety, staging, statcache
+from git_models import (
+    excludes,
+    git,
+    index,
+    manifests,
+    messages,
+    objects,
+    paths,
+    patterns,
+    reclaim,
+    safety,
+    staging,
+    statcache,
+)
 from git_models.errors import ModelsError, PathError
 from git_models.index import Staged
 from git_models.manifest import NAME, Entry, Manifest
@@ -36,6 +49,7 @@ def pre_commit(repo: Repo, out: Output) -> int:
     weight is still staged or already recorded, and the same `git commit` goes on.
     """
     _forget_pending(repo)
+    reclaim.undo(repo)
     arguments = parent_arguments()
     amend = any("--amend".startswith(a) for a in arguments if len(a) > 3)
     base = _base(amend)
@@ -107,6 +121,7 @@ def post_commit(repo: Repo, out: Output) -> int:
         with open(file, "rb") as stream:
             fields = [os.fsdecode(f) for f in stream.read().split(b"\0") if f]
     except FileNotFoundError:
+        excludes.rebuild(repo)  # somebody committed past the other hook, and git tracks what is recorded
         return 0
     pending = dict(zip(fields[0::3], fields[1::3], strict=True))
     now = index.entries(list(pending))
@@ -127,7 +142,7 @@ def post_commit(repo: Repo, out: Output) -> int:
         manifests.record(repo, changes, remove=stale)
     os.unlink(file)
     excludes.rebuild(repo)
-    reclaim(repo, list(pending.values()))
+    reclaim.later(repo, list(pending.values()))
     return 0
 
 
@@ -335,54 +350,3 @@ def _leave_pending(repo: Repo, weights: Sequence[tuple[Staged, int]], kept: Sequ
     if fields:
         with open(_pending_file(repo), "wb") as stream:
             stream.write(b"".join(os.fsencode(f) + b"\0" for f in fields))
-
-
-def reclaim(repo: Repo, oids: Sequence[str]) -> None:
-    """Give back the disk space of blobs that `git add` wrote and no commit, index or reflog names.
-
-    Asking git what it still reaches takes as long as the history is, so a process of its own does
-    it, after the commit. Only loose objects are touched.
-    """
-    loose = [o for o in oids if os.path.exists(_loose(repo, o))]
-    if not loose:
-        return
-    from git_models import behind
-
-    behind.start(repo, "reclaim", *loose)
-
-
-def reclaim_now(repo: Repo, oids: Sequence[str]) -> list[str]:
-    """The second half of `reclaim`: returns the blobs that were removed."""
-    before = {o: os.stat(_loose(repo, o)).st_mtime_ns for o in oids if os.path.exists(_loose(repo, o))}
-    unnamed = set(before) - {oid for _, _, oid, _ in index.stages()}
-    # An index of the user's own was looked at; git looks at the usual ones of all worktrees.
-    os.environ.pop("GIT_INDEX_FILE", None)
-    if not unnamed:
-        return []
-    with git.popen("rev-list", "--objects", "--no-object-names", "--all", "--reflog", "--indexed-objects") as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            unnamed.discard(line.decode().strip())
-    if process.returncode:
-        return []
-    return sorted(oid for oid in unnamed if _give_back(repo, _loose(repo, oid), before[oid]))
-
-
-def _give_back(repo: Repo, file: str, mtime: int) -> bool:
-    """Remove a loose object, unless git was given these bytes again since it had `mtime` (ns).
-
-    `git add` of bytes that are here only touches the file, before it writes the index: so the name goes
-    first, then the stamp tells whether somebody counts on it.
-    """
-    aside = objects.temp(repo.models)
-    os.rename(file, aside)
-    wanted = os.stat(aside).st_mtime_ns != mtime
-    if wanted and not os.path.exists(file):
-        os.rename(aside, file)
-    else:
-        os.unlink(aside)
-    return not wanted
-
-
-def _loose(repo: Repo, oid: str) -> str:
-    return os.path.join(repo.common, "objects", oid[:2], oid[2:])

@@ -18,6 +18,7 @@ from git_models import (
     messages,
     objects,
     places,
+    reclaim,
     repo,
     safety,
     salvage,
@@ -62,12 +63,14 @@ def handle(event: str, arguments: Sequence[str], stdin: TextIO, out: Output, *, 
     if event == "pre-push":
         return pre_push(here, history.read_updates(stdin), arguments, out)
     if event == "reclaim":
-        committing.reclaim_now(here, arguments)
+        reclaim.now(here, arguments)
         return 0
     if event == "release":
         behind.wait_for(int(arguments[0]), LONGEST_PUSH)
         exchange.release(here, manifests.current(here))
         return 0
+    if event == "reference-transaction":
+        return _quietly(lambda: excludes.rebuild(here), out)
     if event == "fsmonitor":
         return _quietly(lambda: watch(here), out)
     if event == "post-index-change":

@@ -50,7 +50,7 @@ def remove(repo: Repo) -> None:
 
 
 def tracked_in_history(repo: Repo, paths: Iterable[str]) -> set[str]:
-    """Those of `paths` that some commit of some ref tracks.
+    """Those of `paths` that some commit of some ref tracks, or one that was fetched for a merge.
 
     git silently overwrites an excluded file when it checks such a commit out, so these get no line.
     Answers are remembered: a path is looked up again only when refs have moved since.
@@ -61,7 +61,8 @@ def tracked_in_history(repo: Repo, paths: Iterable[str]) -> set[str]:
     refs = git.run("for-each-ref", "--format=%(objectname)") + git.run(
         "rev-parse", "-q", "--verify", "HEAD", ok=(0, 1, 128)
     )
-    tips = sorted(set(refs.decode().split()))
+    fetched = (line.split("\t")[0] for line in _read(os.path.join(repo.git_dir, "FETCH_HEAD")).splitlines())
+    tips = sorted({*refs.decode().split(), *_existing(set(fetched))})
     file = os.path.join(repo.models, "tracked")
     seen_tips, seen_paths, hits = _remembered(file)
     if hits and _unreachable(seen_tips - set(tips), tips):
@@ -102,6 +103,8 @@ def _unreachable(gone: set[str], tips: list[str]) -> bool:
 
 
 def _existing(oids: set[str]) -> set[str]:
+    if not oids:
+        return set()
     answer = git.run("cat-file", "--batch-check=%(objectname)", input="\n".join(sorted(oids)).encode())
     return {line for line in answer.decode().splitlines() if " " not in line}
 

@@ -16,11 +16,13 @@ earlier() {
 }
 # Where the pre-commit framework calls us, it must not be called from here again.
 [ -z "$PRE_COMMIT_RUNNING_LEGACY" ] || ! grep -q hook-impl "$before" 2>/dev/null || before=
+# git asks before, at and after each change of a ref; we listen to one of the three.
+case @NAME@ in reference-transaction) [ -x "$before" ] || [ "$1" = committed ] || exit 0 ;; esac
 input=
-case @NAME@ in pre-push | post-rewrite) input=$(cat) ;; esac
+case @NAME@ in pre-push | post-rewrite | reference-transaction) input=$(cat) ;; esac
 if [ -x "$before" ]; then
 	case @NAME@ in
-	pre-push | post-rewrite) printf '%s\n' "$input" | earlier "$@" || exit ;;
+	pre-push | post-rewrite | reference-transaction) printf '%s\n' "$input" | earlier "$@" || exit ;;
 	*) earlier "$@" || exit ;;
 	esac
 fi

@@ -55,6 +55,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "driver",
         "events",
         "placing",
+        "reclaim",
         "sight",
         "exchange",
         "excludes",

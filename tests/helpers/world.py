@@ -68,7 +68,6 @@ class World:
     commits: dict[str, set[str]] = field(default_factory=dict)  # clone -> commits that were looked at
     log: list[str] = field(default_factory=list)
     killed: bool = False  # a killed command may leave a temp file behind
-    bypassed: set[str] = field(default_factory=set)  # paths that were committed with --no-verify
 
     @property
     def place(self) -> Path:
@@ -106,7 +105,7 @@ class World:
         With `kill` the first process that is about to make the n-th call of this name is killed. git may destroy
         unrecorded bytes at the paths `may_destroy`. `commits` says that this is a commit with pre-commit.
         """
-        before, hidden = self.files(who), self.hidden(who)
+        before = self.files(who)
         line = " ".join(command)
         self.log.append(f"{who}: {line}" + (f" [killed at {kill[0]} {kill[1]}]" if kill else ""))
         if kill:
@@ -124,9 +123,7 @@ class World:
         else:
             assert result.code != 3, self.story("a bug was met")
             assert "Traceback" not in result.err, self.story("a traceback was printed")
-        # Nobody tells a clone that a commit which tracks a path came in past the hooks, so git still sees
-        # the path as excluded, and writes over it.
-        self.look(who, before, {*may_destroy, *(hidden & self.bypassed)}, commits=commits)
+        self.look(who, before, may_destroy, commits=commits)
         return result
 
     def _clear_locks(self, who: str) -> None:
@@ -144,11 +141,6 @@ class World:
         """The weights in a work tree, by path."""
         root = self.clone(who)
         return {p: root.read(p) for p in PATHS if root.exists(p)}
-
-    def hidden(self, who: str) -> set[str]:
-        """The weights' paths that the exclude block names."""
-        text = (self.clone(who) / ".git/info/exclude").read_text()
-        return {path for path in PATHS if f"/{path}\n" in text}
 
     def tracked(self, who: str, revision: str = "") -> set[str]:
         """The weights' paths that git itself has in the index, or at a revision."""
