@@ -47,24 +47,18 @@ def home(_sealed_session: None, tmp_path_factory: pytest.TempPathFactory, monkey
 
 @pytest.fixture
 def origin(tmp_path: Path) -> Sandbox:
-    """A bare repository with nothing in it, as a server keeps it."""
+    """A bare repository, as a server keeps it: empty, unless the test asks for `repo` or `work` as well."""
     bare = Sandbox(tmp_path / "origin.git")
-    bare.root.mkdir()
-    bare.git("init", "--bare")
+    if not bare.root.exists():
+        bare.root.mkdir()
+        bare.git("init", "--bare")
     return bare
 
 
 @pytest.fixture
-def repo(origin: Sandbox) -> Sandbox:
+def repo(made: Callable[[str], Path], tmp_path: Path) -> Sandbox:
     """A work tree with one commit, pushed to `origin`, without any hook."""
-    work = Sandbox(origin.root.parent / "repo")
-    work.root.mkdir()
-    work.git("init")
-    work.git("remote", "add", "origin", origin.root.as_uri())
-    work.write("README.md", "# A repository\n")
-    work.commit("Begin")
-    work.git("push", "-u", "origin", "main")
-    return work
+    return team.copy(made("plain"), tmp_path)
 
 
 @pytest.fixture
@@ -77,33 +71,29 @@ def clone(origin: Sandbox) -> Callable[..., Sandbox]:
 def place(tmp_path: Path) -> Path:
     """An empty folder for a `file:` remote; its URL is `place.as_uri()`."""
     folder = tmp_path / "place"
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     return folder
 
 
 @pytest.fixture(scope="session")
-def begun(tmp_path_factory: pytest.TempPathFactory, _sealed_session: None) -> Path:
-    """Made once: `origin.git`, `repo` and `place` with one model, recorded and pushed."""
-    folder = tmp_path_factory.mktemp("begun")
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in seal.personal(tmp_path_factory.mktemp("begin") / "home").items():
-            patch.setenv(name, value)
-        bare, work = Sandbox(folder / "origin.git"), Sandbox(folder / "repo")
-        (folder / "place").mkdir()
-        bare.root.mkdir()
-        bare.git("init", "--bare")
-        work.root.mkdir()
-        work.git("init")
-        work.git("remote", "add", "origin", bare.root.as_uri())
-        work.write("README.md", "# A repository\n")
-        work.commit("Begin")
-        work.git("push", "-u", "origin", "main")
-        team.begin(work, folder / "place")
-        assert team.until(lambda: not list(team.objects(work))), "the store kept its copy after a push"
-    return folder
+def made(tmp_path_factory: pytest.TempPathFactory, _sealed_session: None) -> Callable[[str], Path]:
+    """`made(STAGE)`: a folder with `origin.git`, `repo` and `place` as `team.STAGES` makes them, once a session."""
+    folders: dict[str, Path] = {}
+
+    def make(stage: str) -> Path:
+        if stage not in folders:
+            folder = tmp_path_factory.mktemp(stage)
+            with pytest.MonkeyPatch.context() as patch:
+                for name, value in seal.personal(tmp_path_factory.mktemp("home") / "home").items():
+                    patch.setenv(name, value)
+                team.STAGES[stage](folder)
+            folders[stage] = folder
+        return folders[stage]
+
+    return make
 
 
 @pytest.fixture
-def ready(begun: Path, tmp_path: Path) -> Sandbox:
+def ready(made: Callable[[str], Path], tmp_path: Path) -> Sandbox:
     """A work tree with version 1 of a model, recorded and pushed; `origin` and the place are beside it."""
-    return team.copy(begun, tmp_path)
+    return team.copy(made("begun"), tmp_path)

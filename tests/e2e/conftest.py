@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.fakes.github import GitHub
+from tests.helpers import team
 from tests.helpers.sandbox import Sandbox
 
 pytest.register_assert_rewrite("tests.helpers.commits")
 
 
 @pytest.fixture
-def work(repo: Sandbox, place: Path) -> Sandbox:
+def work(made: Callable[[str], Path], tmp_path: Path) -> Sandbox:
     """A repository after `git models setup`, with a folder as the place for its models; all is committed and pushed."""
-    repo.models("setup", "--remote", place.as_uri())
-    repo.write("train.py", "print('training')\n")
-    repo.commit("Prepare")
-    repo.git("push")
-    return repo
+    return team.copy(made("prepared"), tmp_path)
 
 
 @pytest.fixture

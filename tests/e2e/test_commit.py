@@ -388,7 +388,7 @@ def test_an_unstaged_edit_of_an_entry_stays_unstaged_when_its_model_gets_a_new_v
 
 
 def test_staged_edits_of_the_manifest_are_committed_with_the_new_entry(work: Sandbox) -> None:
-    work.write("models.yaml", work.read("models.yaml").decode() + "# for everyone\n")
+    work.write("models.yaml", "version: 1\nmodels: {}\n# for everyone\n")
     work.write(PATH, ONE)
     work.commit("Version 1")
     recorded(work, {PATH: ONE})

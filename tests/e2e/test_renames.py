@@ -105,7 +105,7 @@ def test_a_colleague_gets_the_file_under_its_new_name_without_a_download(
     pushed: Sandbox, place: Path, clone: Callable[..., Sandbox]
 ) -> None:
     other = clone("colleague")
-    other.models("setup", "--remote", place.as_uri())
+    other.models("setup")
     other.models("pull")
     _move(pushed)
     pushed.commit("Rename")
