@@ -83,7 +83,7 @@ def files(repo: Repo, known: Manifest, blobs: Sequence[Blob]) -> Audit:
                 )
             )
         elif limit and count >= limit:
-            fix = f"git log --stat {blob.commit}" if blob.commit else f"git models add {blob.path}"
+            fix = "git models migrate history" if blob.commit else f"git models add {blob.path}"
             found.append(
                 Finding(f"{blob.path} ({size(count)}){where}: GitHub refuses files over 100 MB", fix, blob.path)
             )
@@ -95,7 +95,7 @@ def files(repo: Repo, known: Manifest, blobs: Sequence[Blob]) -> Audit:
 def _tracked_weight(blob: Blob, count: int, where: str) -> Finding:
     if blob.commit:
         what = f"{blob.path} ({size(count)}), a weight file, stands{where}"
-        return Finding(what, f"git models add {blob.path} && git commit --fixup {blob.commit}", blob.path)
+        return Finding(what, "git models migrate history", blob.path)
     what = f"git tracks {blob.path} ({size(count)}), a weight file"
     return Finding(
         what, f"git models add {blob.path}   # or, if it belongs into git: git models untrack {blob.path}", blob.path

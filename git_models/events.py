@@ -274,4 +274,4 @@ def _refuse_large(here: Repo, revs: Sequence[str]) -> None:
     if limit:
         found = history.large(revs, max(limit, 1))
         if found:
-            raise messages.gh001([(item.path, item.size, item.commit) for item in found], history.base(revs))
+            raise messages.gh001([(item.path, item.size, item.commit) for item in found])

@@ -11,6 +11,7 @@ from git_models.repo import Repo
 
 BEGIN = "# >>> git models: recorded models, rebuilt by every command >>>"
 END = "# <<< git models <<<"
+BACKUP = "refs/original/models/"  # where a migration keeps the commits that it rewrote
 _EXACT = 500  # more lines than this slow `git status` down: 10,000 exact lines cost 600 ms
 
 
@@ -58,11 +59,12 @@ def tracked_in_history(repo: Repo, paths: Iterable[str]) -> set[str]:
     wanted = set(paths)
     if not wanted:
         return set()
-    refs = git.run("for-each-ref", "--format=%(objectname)") + git.run(
-        "rev-parse", "-q", "--verify", "HEAD", ok=(0, 1, 128)
-    )
+    rows = (line.partition(" ") for line in git.text("for-each-ref", "--format=%(objectname) %(refname)").splitlines())
+    # What a migration left behind, like a reflog, is not checked out by name.
+    named = {oid for oid, _, name in rows if not name.startswith(BACKUP)}
+    named |= set(git.text("rev-parse", "-q", "--verify", "HEAD", ok=(0, 1, 128)).split())
     fetched = (line.split("\t")[0] for line in _read(os.path.join(repo.git_dir, "FETCH_HEAD")).splitlines())
-    tips = sorted({*refs.decode().split(), *_existing(set(fetched))})
+    tips = sorted(named | _existing(set(fetched)))
     file = os.path.join(repo.models, "tracked")
     seen_tips, seen_paths, hits = _remembered(file)
     if hits and _unreachable(seen_tips - set(tips), tips):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from functools import cache
+from typing import BinaryIO
 
 from git_models.errors import ModelsError
 
@@ -107,6 +108,19 @@ def is_commit(name: str) -> bool:
 def popen(*args: str, cwd: str | None = None) -> subprocess.Popen[bytes]:
     """A git whose stdout is read as it comes."""
     return subprocess.Popen([program(), *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, cwd=cwd)
+
+
+def talk(*args: str) -> subprocess.Popen[bytes]:
+    """A git that is asked and answers for as long as its stdin is open."""
+    return subprocess.Popen([program(), *args], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+
+def feed(*args: str, file: BinaryIO) -> bytes:
+    """git's stdout, with an open file (from where its descriptor stands) as stdin. Raises GitError."""
+    done = subprocess.run([program(), *args], stdin=file, capture_output=True, check=False)
+    if done.returncode:
+        raise GitError(args, done.returncode, done.stderr.decode("utf-8", "replace"))
+    return done.stdout
 
 
 def attached(*args: str) -> int:

@@ -171,13 +171,6 @@ def large(revs: Sequence[str], limit: int) -> list[Large]:
     return sorted(found, key=lambda item: -item.size)
 
 
-def base(revs: Sequence[str]) -> str:
-    """The one commit that a range of commits stands on, abbreviated; "" where there is none or more than one."""
-    answer = git.text("rev-list", "--boundary", "--abbrev-commit", *revs)
-    found = [line[1:] for line in answer.splitlines() if line.startswith("-")]
-    return found[0] if len(found) == 1 else ""
-
-
 def _first(answer: bytes, oid: str) -> tuple[str, str]:
     """(commit, path) of the first change in `git log --raw -z` that brings the blob in."""
     commit, fields = "", answer.split(b"\0")

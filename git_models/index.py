@@ -98,7 +98,8 @@ def blobs(names: Sequence[str]) -> dict[str, bytes]:
 
 def stream(oid: str, limit: int | None = None) -> Iterator[bytes]:
     """A blob's bytes as they come, at most `limit`. Raises GitError when git cannot read it."""
-    with git.popen("cat-file", "blob", oid) as process:
+    # Below core.bigFileThreshold git reads a blob whole before it writes its first byte.
+    with git.popen("-c", "core.bigFileThreshold=4m", "cat-file", "blob", oid) as process:
         assert process.stdout is not None
         while limit is None or limit > 0:
             data = process.stdout.read(BLOCK if limit is None else min(BLOCK, limit))
@@ -151,8 +152,14 @@ def differs_from_disk(paths: Sequence[str]) -> set[str]:
 
 def edit(remove: Mapping[str, str] | None = None, add: Mapping[str, str] | None = None) -> None:
     """Change the index in one step: take out `remove` (path -> its blob), put in `add` (path -> blob, mode 100644)."""
-    lines = [f"0 {oid} 0\t{path}" for path, oid in (remove or {}).items()]
-    lines += [f"100644 {oid} 0\t{path}" for path, oid in (add or {}).items()]
+    replace(
+        {p: ("0", oid) for p, oid in (remove or {}).items()} | {p: ("100644", oid) for p, oid in (add or {}).items()}
+    )
+
+
+def replace(changes: Mapping[str, tuple[str, str]]) -> None:
+    """Give paths these modes and blobs in one step; the mode "0" takes a path out."""
+    lines = [f"{mode} {oid} 0\t{path}" for path, (mode, oid) in changes.items()]
     if lines:
         git.run(
             "update-index", "--add", "-z", "--index-info", input=b"".join(os.fsencode(line) + b"\0" for line in lines)

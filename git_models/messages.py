@@ -17,6 +17,14 @@ NO_MODELS = f"{NAME} names no models: nothing to pull"
 NO_MANIFEST = f"there is no {NAME} here: nothing to pull. Begin with git models add PATH"
 
 
+REWRITTEN = """\
+published commits were rewritten. You, once:
+  git push --force-with-lease --all && git push --force --tags
+Everybody else, once, in a clone without unpushed commits:
+  git fetch && git reset --keep @{upstream} && git models pull
+and with unpushed commits (OLD: the published commit on which they stand):
+  git fetch && git rebase --onto @{upstream} OLD"""
+
 INTERRUPTED = "interrupted; the same command goes on where it stopped"
 
 
@@ -156,8 +164,8 @@ def long_upload(seconds: float) -> str:
     )
 
 
-def gh001(found: Sequence[tuple[str, int, str]], base: str) -> ModelsError:
-    """The push carries blobs that GitHub refuses (its error GH001); `base` is the last pushed commit, "" if none."""
+def gh001(found: Sequence[tuple[str, int, str]]) -> ModelsError:
+    """The push carries blobs that GitHub refuses (its error GH001)."""
     lines = [f"  {path} ({size(count)}) in commit {commit}" for path, count, commit in found[:10]]
     if len(found) > 10:
         lines.append(f"  and {len(found) - 10} more")
@@ -169,9 +177,7 @@ def gh001(found: Sequence[tuple[str, int, str]], base: str) -> ModelsError:
                 "Deleting them in a later commit does not help: the earlier ones are pushed, too.",
             ]
         ),
-        f"git reset --soft {base} && git commit   # one new commit in place of those"
-        if base
-        else "git checkout --orphan clean && git commit   # the same files, a new history",
+        "git models migrate history   # moves them out of all commits that were not pushed; can be undone",
     )
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
@@ -54,7 +55,9 @@ def oids(models: str) -> Iterator[str]:
 
 def temp(models: str) -> str:
     """A fresh name in `tmp/`, which exists afterwards."""
-    return os.path.join(_drafts(os.path.join(models, "tmp")), f"{os.getpid()}-{time.monotonic_ns()}")
+    return os.path.join(
+        _drafts(os.path.join(models, "tmp")), f"{os.getpid()}-{threading.get_native_id()}-{time.monotonic_ns()}"
+    )
 
 
 @cache

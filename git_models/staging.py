@@ -121,22 +121,19 @@ def make_entry(repo: Repo, known: Manifest, path: str, digests: Digests, file: s
     twin = next((e for e in known.models.values() if e.sha256 == digests.sha256 and e.asset), None)
     asset = twin.asset if twin else manifest.asset_name(path, digests.sha256)
     parts = twin.parts if twin else transfer.parts_of(file, asset, repo.config.part_size)
-    entry = Entry(path=path, md5=digests.md5, sha256=digests.sha256, size=digests.size, asset=asset, parts=parts)
-    if old is not None:
-        # Links lead to the bytes that were here before.
-        urls = old.urls if old.sha256 == digests.sha256 or (not old.sha256 and old.md5 == digests.md5) else ()
-        # Metrics are measured anew or, where nobody says so, taken to hold.
-        metrics = {} if "metrics" in fields and old.sha256 != digests.sha256 else old.metrics
-        entry = old._replace(
-            md5=digests.md5,
-            sha256=digests.sha256,
-            size=digests.size,
-            asset=asset,
-            parts=parts,
-            urls=urls,
-            metrics=metrics,
-        )
+    entry = renewed(old, path, digests, asset, parts)
+    if old is not None and "metrics" in fields and old.sha256 != digests.sha256:
+        entry = entry._replace(metrics={})  # measured anew; where nobody says so, they are taken to hold
     return tagging.described(entry, fields) if fields else entry
+
+
+def renewed(old: Entry | None, path: str, digests: Digests, asset: str, parts: tuple[manifest.Part, ...]) -> Entry:
+    """The entry for these bytes; what `old` says of the model besides stays."""
+    if old is None:
+        return Entry(path=path, md5=digests.md5, sha256=digests.sha256, size=digests.size, asset=asset, parts=parts)
+    # Links lead to the bytes that were here before.
+    urls = old.urls if old.sha256 == digests.sha256 or (not old.sha256 and old.md5 == digests.md5) else ()
+    return old._replace(md5=digests.md5, sha256=digests.sha256, size=digests.size, asset=asset, parts=parts, urls=urls)
 
 
 class Added(NamedTuple):

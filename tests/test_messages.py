@@ -56,20 +56,12 @@ git models: GitHub refuses files over 100 MB, and this commit has 1 of them:
         git config models.limit 0          # no limit here (GitHub still has one)""",
     ),
     "GH001": (
-        messages.gh001([("data/all.csv", 120_288_897, "1a2b3c4")], "9f8e7d6"),
+        messages.gh001([("data/all.csv", 120_288_897, "1a2b3c4")]),
         """\
 git models: GitHub would refuse this push (GH001): files over 100 MB stand in its commits.
   data/all.csv (120 MB) in commit 1a2b3c4
 Deleting them in a later commit does not help: the earlier ones are pushed, too.
-  next: git reset --soft 9f8e7d6 && git commit   # one new commit in place of those""",
-    ),
-    "GH001 in a first push": (
-        messages.gh001([("data/all.csv", 120_288_897, "1a2b3c4")], ""),
-        """\
-git models: GitHub would refuse this push (GH001): files over 100 MB stand in its commits.
-  data/all.csv (120 MB) in commit 1a2b3c4
-Deleting them in a later commit does not help: the earlier ones are pushed, too.
-  next: git checkout --orphan clean && git commit   # the same files, a new history""",
+  next: git models migrate history   # moves them out of all commits that were not pushed; can be undone""",
     ),
     "offline": (messages.offline(2), "no network: 2 models not fetched. When it is back: git models pull"),
     "more than a hook may fetch": (

@@ -34,6 +34,7 @@ COMMANDS = {
     "edit": ("edit", "description, metrics, license of a model"),
     "track": ("track", "treat files of this pattern as weights"),
     "untrack": ("untrack", "leave files of this pattern to git"),
+    "migrate": ("migrate", "an existing project: history, Git LFS, DVC"),
     "adopt": ("adopt", "take over what only a contributor's fork holds"),
     "remote": ("remote", "the places that keep the bytes"),
     "login": ("login", "a token for GitHub"),

@@ -1,0 +1,189 @@
+"""Bring an existing project over: out of the commits that GitHub refuses, out of Git LFS, out of DVC."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+
+from git_models import config, githooks, manifests, messages, places, repo
+from git_models.errors import ModelsError, UsageError
+from git_models.migrate import choose, history, moving
+from git_models.output import Output, plural, size
+from git_models.repo import Repo
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    common = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    for short, long in (("-q", "--quiet"), ("-v", "--verbose")):
+        common.add_argument(short, long, action="store_true", help=argparse.SUPPRESS)
+    common.add_argument("--json", action="store_true", help=argparse.SUPPRESS)
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+
+    def action(name: str, text: str) -> argparse.ArgumentParser:
+        return actions.add_parser(name, parents=[common], help=text, description=text, allow_abbrev=False)
+
+    old = action("history", "weights that stand in commits; the cure when GitHub refuses a push (GH001)")
+    old.add_argument("revs", nargs="*", metavar="REV", help="branches or ranges (default: all branches)")
+    scope(old)
+    old.add_argument("--include", action="append", default=[], metavar="GLOB", help="only files that match")
+    old.add_argument("--above", metavar="SIZE", help="only files from this size on, whatever their name (100M)")
+    for each in (old,):
+        each.add_argument("-n", "--dry-run", action="store_true", help="only say what would be done")
+    action("undo", "go back to the history before the last migration")
+    action("forget", "delete the backup refs of all migrations, so that git can give the disk space back")
+
+
+def scope(parser: argparse.ArgumentParser) -> None:
+    """Which commits a migration rewrites."""
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--unpushed", action="store_true", help="only commits that no remote has")
+    which.add_argument("--everything", action="store_true", help="published commits and all tags, too")
+    which.add_argument("--no-rewrite", action="store_true", help="no old commit: one new commit moves what is here now")
+
+
+def run(args: argparse.Namespace, out: Output) -> int:
+    here = repo.find()
+    os.chdir(here.top)  # git lists an index from the current folder on
+    with moving.alone(here):
+        finished = moving.resume(here)
+        if finished:
+            out.note(f"finished {finished.what}, which had been interrupted")
+        return {"history": _history, "undo": _undo, "forget": _forget}[args.action](here, args, out)
+
+
+def _history(here: Repo, args: argparse.Namespace, out: Output) -> int:
+    if args.no_rewrite and args.revs:
+        raise UsageError(
+            "--no-rewrite takes no REV: it moves what HEAD tracks", "git models migrate history --no-rewrite"
+        )
+    above = config.parse_size(args.above) if args.above else -1
+    wanted = choose.rules(here, args.include, above)
+    revs = None if args.no_rewrite else choose.revisions(args.revs, args.everything)
+    if not args.dry_run:
+        moving.ready(here)
+    found, refused = choose.choose_here(wanted) if revs is None else choose.choose(revs, wanted)
+    for path, reason in refused:
+        out.warn(f"{path!r} stays in git: {reason}")
+    tell_found(found, out)
+    if not found:
+        out.result(_nothing(args))
+        out.document({"files": [], "dry_run": args.dry_run})
+        return 0
+    if args.dry_run:
+        out.result(f"nothing was changed. To do it: git models migrate history {_words(args)}".rstrip())
+        out.document({"files": _files(found), "dry_run": True})
+        return 0
+    job = history.Job(
+        what=f"migrate history {_words(args)}".rstrip(),
+        revs=revs,
+        models=history.from_git(here, found, out),
+        changed={},
+        globs=[g for g in args.include if g not in choose.rules(here).globs],
+        message=f"Keep {plural(len(found), 'weight file')} in models.yaml instead of git\n",
+    )
+    return carry_out(here, job, found, out)
+
+
+def carry_out(here: Repo, job: history.Job, found: Sequence[choose.Found], out: Output) -> int:
+    """Do it and say what was done."""
+    done = history.carry_out(here, job, out, lambda: _prepare(here, out))
+    if done is None:
+        out.result("no branch or tag has these files")
+        out.document({"files": [], "dry_run": False})
+        return 0
+    for line in history.told(done, here):
+        out.result(line)
+    for path in done.settled.different:
+        out.warn(f"{path} on disk has other bytes than git had: git models add {path}   # records the file's")
+    for path, reason in done.settled.refused:
+        out.warn(f"{path} was not put in place: {reason}")
+    known = manifests.current(here)
+    origin = next(iter(here.config.git_remotes.get("origin", ())), "")
+    try:
+        places.for_push(here, known, "origin", origin)
+    except ModelsError as failed:
+        out.warn(messages.told(failed))
+    if done.published:
+        out.result(messages.REWRITTEN)
+    else:
+        out.result("next: git push")
+    out.document(
+        {
+            "files": _files(found),
+            "dry_run": False,
+            "id": done.journal.id,
+            "commits": done.commits,
+            "refs": [{"ref": r.name, "old": r.old, "new": r.new} for r in done.journal.refs],
+            "signatures_dropped": done.signatures,
+            "left_behind": done.left_behind,
+            "published": done.published,
+            "map": moving.map_file(here, done.journal.id) if done.commits else "",
+        }
+    )
+    return 0
+
+
+def _prepare(here: Repo, out: Output) -> None:
+    """Without hooks the next push would leave the bytes behind."""
+    if all(h.state == "none" for h in githooks.look(here)):
+        from git_models.commands import setup
+
+        setup.prepare(here, out)
+
+
+def tell_found(found: Sequence[choose.Found], out: Output) -> None:
+    """The files that move, the largest first, a line each."""
+    totals: dict[str, list[int]] = {}
+    for each in found:
+        totals.setdefault(each.path, []).append(each.size)
+    ranked = sorted(totals.items(), key=lambda kv: -sum(kv[1]))
+    for path, sizes in ranked[:20]:
+        out.result(f"  {path}: {plural(len(sizes), 'version')}, {size(sum(sizes))}")
+    if len(ranked) > 20:
+        out.result(f"  and {len(ranked) - 20} more (all of them: --json)")
+    if found:
+        total = sum({f.oid: f.size for f in found}.values())
+        out.result(f"{plural(len(ranked), 'file')}, {plural(len(found), 'version')}, {size(total)}")
+
+
+def _files(found: Sequence[choose.Found]) -> list[dict[str, object]]:
+    return [{"path": f.path, "blob": f.oid, "size": f.size, "commit": f.commit} for f in found]
+
+
+def _nothing(args: argparse.Namespace) -> str:
+    if args.no_rewrite:
+        return "git tracks no weights here"
+    if args.everything:
+        return "there are no weights in these commits"
+    return "there are no weights in commits that no remote has   # git models check --history looks at all of them"
+
+
+def _words(args: argparse.Namespace) -> str:
+    """The options as they were typed, for the next command line and for the reflog."""
+    import shlex
+
+    words = [*args.revs]
+    words += [f"--{name}" for name in ("unpushed", "everything") if getattr(args, name)]
+    words += ["--no-rewrite"] if args.no_rewrite else []
+    words += [part for glob in args.include for part in ("--include", glob)]
+    words += ["--above", args.above] if args.above else []
+    return shlex.join(words)
+
+
+def _undo(here: Repo, args: argparse.Namespace, out: Output) -> int:
+    journal = moving.undo(here)
+    out.result(
+        f"{plural(len(journal.refs), 'ref')} back to where {journal.what} began; the files stayed where they are"
+    )
+    out.document({"id": journal.id, "refs": [{"ref": r.name, "old": r.new, "new": r.old} for r in journal.refs]})
+    return 0
+
+
+def _forget(here: Repo, args: argparse.Namespace, out: Output) -> int:
+    gone = moving.forget(here)
+    out.result(f"{plural(len(gone), 'backup ref')} deleted")
+    if gone:
+        out.result("  next: git reflog expire --expire=now --all && git gc --prune=now   # gives the disk space back")
+    out.document({"deleted": gone})
+    return 0
