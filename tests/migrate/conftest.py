@@ -12,7 +12,7 @@ from tests.helpers.sandbox import Result, Sandbox
 
 
 @pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory, _sealed_session: None) -> Path:
+def untidy(tmp_path_factory: pytest.TempPathFactory, _sealed_session: None) -> Path:
     """Made once: see `messy.make`."""
     folder = tmp_path_factory.mktemp("messy")
     with pytest.MonkeyPatch.context() as patch:
@@ -23,10 +23,10 @@ def made(tmp_path_factory: pytest.TempPathFactory, _sealed_session: None) -> Pat
 
 
 @pytest.fixture
-def project(made: Path, tmp_path: Path) -> Sandbox:
+def project(untidy: Path, tmp_path: Path) -> Sandbox:
     """A project with weights in commits that the server at `origin` refuses; `place` is for models."""
     (tmp_path / "place").mkdir()
-    repo = messy.copy(made, tmp_path)
+    repo = messy.copy(untidy, tmp_path)
     repo.git("config", "models.remote", (tmp_path / "place").as_uri())
     return repo
 
@@ -41,11 +41,11 @@ class Moved(NamedTuple):
 
 
 @pytest.fixture(scope="session")
-def moved(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Moved:
+def moved(untidy: Path, tmp_path_factory: pytest.TempPathFactory) -> Moved:
     """The project after a push that was refused, `git models migrate history` and the same push."""
     folder = tmp_path_factory.mktemp("moved")
     (folder / "place").mkdir()
-    repo = messy.copy(made, folder)
+    repo = messy.copy(untidy, folder)
     repo.git("config", "models.remote", (folder / "place").as_uri())
     with pytest.MonkeyPatch.context() as patch:
         for name, value in seal.personal(tmp_path_factory.mktemp("move") / "home").items():
