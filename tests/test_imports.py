@@ -81,6 +81,8 @@ LAYERS: dict[str, tuple[str, ...]] = {
 
 # Slow to import, or a door that only one module may open: who may import it.
 OWNERS: dict[str, tuple[str, ...]] = {
+    "boto3": ("remotes.s3",),
+    "botocore": ("remotes.s3",),
     "pygit2": ("index",),
     "requests": ("remotes",),
     "rich": ("output",),
@@ -93,7 +95,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "torch": (),
 }
 
-HEAVY = {"pygit2", "requests", "semver", "yaml", "rich"}
+HEAVY = {"boto3", "pygit2", "requests", "rich", "semver", "yaml"}
 
 MAX_LINES = 400
 

@@ -27,6 +27,7 @@ SCHEMES = {
     "github+http": "git_models.remotes.github",
     "http": "git_models.remotes.web",
     "https": "git_models.remotes.web",
+    "s3": "git_models.remotes.s3",
     "webdav+http": "git_models.remotes.webdav",
     "webdav+https": "git_models.remotes.webdav",
 }

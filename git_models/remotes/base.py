@@ -33,6 +33,11 @@ class RateLimited(Transient):
         self.exact = exact
 
 
+def missing_extra(extra: str, library: str) -> RemoteError:
+    """What a place needs is not installed."""
+    return RemoteError(f"this place needs {library}, which is not installed", f"pip install 'git-models[{extra}]'")
+
+
 @dataclass(frozen=True)
 class Options:
     """What an adapter is told besides its URL."""

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import boto3
 import pytest
+from botocore.config import Config
 
 from git_models.remotes import credentials, http
 from tests.helpers.sandbox import Sandbox
@@ -50,3 +53,57 @@ def wsgidav(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """WsgiDAV, which wants a user and a password."""
     with servers.wsgidav(tmp_path_factory.mktemp("wsgidav")) as url:
         yield url
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The keys of every S3 server here, where the AWS tools look for them; nothing asks the cloud's own."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", servers.KEY)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", servers.SECRET)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+
+def endpoint(home: Path, name: str, url: str) -> None:
+    """What a person types once: where the S3 place of that name is."""
+    Sandbox(home).git("config", "--global", f"models.{name}.endpoint", url)
+
+
+@pytest.fixture(scope="session")
+def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """moto's S3 with a bucket `models`."""
+    with servers.moto(tmp_path_factory.mktemp("moto")) as url:
+        bucket(url)
+        yield url
+
+
+@pytest.fixture(scope="session")
+def rclone_s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """rclone's S3."""
+    with servers.rclone_s3(tmp_path_factory.mktemp("rclone-s3")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def seaweedfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """SeaweedFS."""
+    with servers.seaweedfs(tmp_path_factory.mktemp("seaweedfs")) as url:
+        yield url
+
+
+def client(url: str) -> Any:
+    """boto3 itself."""
+    return boto3.client(
+        "s3",
+        endpoint_url=url,
+        region_name="us-east-1",
+        aws_access_key_id=servers.KEY,
+        aws_secret_access_key=servers.SECRET,
+        config=Config(s3={"addressing_style": "path"}, proxies={}),
+    )
+
+
+def bucket(url: str, name: str = "models") -> Any:
+    """Make a bucket; boto3's client for it."""
+    made = client(url)
+    made.create_bucket(Bucket=name)
+    return made

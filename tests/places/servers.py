@@ -150,6 +150,49 @@ def wsgidav(folder: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
 
 
+KEY, SECRET = "AKAKAKAK", "SKSKSKSK"
+
+
+@contextmanager
+def moto(folder: Path) -> Iterator[str]:
+    """moto's S3: its endpoint."""
+    port = free_port()
+    with running([program("moto_server"), "-H", "127.0.0.1", "-p", str(port)], port, folder / "log"):
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def rclone_s3(folder: Path) -> Iterator[str]:
+    """`rclone serve s3`: its endpoint. A folder is a bucket."""
+    (folder / "files" / "models").mkdir(parents=True)
+    port = free_port()
+    command = [program("rclone"), "serve", "s3", str(folder / "files"), "--addr", f"127.0.0.1:{port}"]
+    with running([*command, "--auth-key", f"{KEY},{SECRET}"], port, folder / "log", {"RCLONE_CONFIG": "/dev/null"}):
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def seaweedfs(folder: Path) -> Iterator[str]:
+    """SeaweedFS: the endpoint of its S3 gateway, with a bucket `models`."""
+    (folder / "data").mkdir()
+    port = free_port()
+    parts = ("master.port", "volume.port", "filer.port", "admin.port")
+    ports = [f"-{part}{grpc}={free_port()}" for part in parts for grpc in ("", ".grpc")]
+    command = [program("weed"), "mini", f"-dir={folder / 'data'}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"]
+    command += ["-bucket=models", "-admin.ui=false", "-webdav=false", "-master.telemetry=false", *ports]
+    command += [
+        f"-s3.port={port}",
+        f"-s3.port.grpc={free_port()}",
+        "-s3.port.iceberg=0",
+        "-s3.port.lance=0",
+        "-s3.autoCreateBucket=false",
+    ]
+    keys = {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET}
+    log = folder / "log"
+    with running(command, port, log, keys, lambda: b"S3 Endpoint" in log.read_bytes()):
+        yield f"http://127.0.0.1:{port}"
+
+
 def scratch() -> Path:
     """A folder with a short name: the paths of sockets are limited to about 100 characters."""
     return Path(tempfile.mkdtemp(prefix="gm-"))

@@ -10,12 +10,16 @@ import pytest
 from git_models import remotes
 from git_models.remotes import contract
 from git_models.remotes.base import Options, Remote
+from tests.places.conftest import endpoint
 
-PLACES = ("webdav nginx", "webdav nginx put", "webdav rclone", "webdav wsgidav")
+PLACES = (
+    *("webdav nginx", "webdav nginx put", "webdav rclone", "webdav wsgidav"),
+    *("s3 moto", "s3 rclone_s3", "s3 seaweedfs"),
+)
 
 
 @pytest.fixture(params=PLACES)
-def remote(request: pytest.FixtureRequest, tmp_path: Path) -> Remote:
+def remote(request: pytest.FixtureRequest, home: Path, tmp_path: Path) -> Remote:
     """One of every kind of place, in an empty folder of its own that does not exist yet."""
     folder = f"models-{secrets.token_hex(4)}"
     kind, _, server = request.param.partition(" ")
@@ -30,6 +34,10 @@ def remote(request: pytest.FixtureRequest, tmp_path: Path) -> Remote:
             request.getfixturevalue("signed_in")
             base = request.getfixturevalue(f"{server}" if server == "wsgidav" else f"{server}_webdav")
         return remotes.open(f"webdav+{base}/{folder}", "dav", options)
+    if kind == "s3":
+        request.getfixturevalue("aws")
+        endpoint(home, "cloud", request.getfixturevalue(server))
+        return remotes.open(f"s3://models/{folder}", "cloud", options)
     raise AssertionError(kind)
 
 
