@@ -88,6 +88,12 @@ def parse(data: bytes) -> Config:
             raise ModelsError(f"{key} is {value!r}; it can be {', '.join(allowed)}", f"git config {key} {allowed[0]}")
         return value
 
+    if (linked := one("models.link", "auto")) in ("hardlink", "symlink"):
+        raise ModelsError(
+            f"models.link is {linked!r}, which is not offered: training would write through the link into the store's "
+            "copy.\n  auto shares disk space where the file system can (btrfs, xfs), and copies elsewhere",
+            "git config --unset models.link",
+        )
     confirm_files, confirm_size = 20, 2 * 10**9
     for part in one("models.confirm", "").replace(",", " ").split():
         if part.isdecimal() and int(part) < 10**6:
@@ -106,7 +112,7 @@ def parse(data: bytes) -> Config:
         limit=parse_size(one("models.limit", "100M")),
         part_size=parse_size(one("models.partsize", "1900M")),
         jobs=max(1, count("models.jobs", 4)),
-        link=choice("models.link", "auto", "copy", "hardlink", "symlink"),
+        link=choice("models.link", "auto", "copy"),
         keep=choice("models.keep", "unpushed", "all"),
         max_store=parse_size(one("models.maxstore", "0")),
         min_copies=max(1, count("models.mincopies", 1)),

@@ -18,6 +18,7 @@ from git_models import (
     messages,
     objects,
     places,
+    pruning,
     reclaim,
     repo,
     safety,
@@ -68,6 +69,7 @@ def handle(event: str, arguments: Sequence[str], stdin: TextIO, out: Output, *, 
     if event == "release":
         behind.wait_for(int(arguments[0]), LONGEST_PUSH)
         exchange.release(here, manifests.current(here))
+        pruning.to_limit(here, manifests.current(here))
         return 0
     if event == "reference-transaction":
         return _quietly(lambda: excludes.rebuild(here), out)

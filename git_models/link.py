@@ -76,12 +76,16 @@ def clone(source: int, target: int) -> bool:
     return True
 
 
-def copy(source: int, target: int) -> None:
-    """Copy all bytes by descriptor; the kernel does it where it can."""
-    if clone(source, target):
+def copy(source: int, target: int, how: str = "auto") -> None:
+    """Copy all bytes by descriptor; the kernel does it where it can.
+
+    `how` is `models.link`: with "auto" the extents are shared where the file system can, "copy" writes new ones.
+    """
+    if how == "auto" and clone(source, target):
         return
+    step = _some if how == "auto" else _block  # the kernel's own copying may share extents as well
     done = 0
-    while count := _some(source, target, done):
+    while count := step(source, target, done):
         done += count
 
 
@@ -91,6 +95,10 @@ def _some(source: int, target: int, offset: int) -> int:
     except OSError as failed:
         if failed.errno not in (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
             raise
+    return _block(source, target, offset)
+
+
+def _block(source: int, target: int, offset: int) -> int:
     data = os.pread(source, BLOCK, offset)
     view = memoryview(data)
     while view:

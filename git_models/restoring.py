@@ -182,15 +182,17 @@ def _digests(where: str) -> Digests:
         os.close(file)
 
 
-def swap(repo: Repo, temp: str, where: str, note: str) -> Backup | None:
+def swap(
+    repo: Repo, temp: str, where: str, note: str, recorded: Callable[[str], bool] = lambda _oid: False
+) -> Backup | None:
     """Give a finished, verified file its place, in one step; a copy of what was there goes into the backups first.
 
-    `temp` lies on the same file system. Raises ModelsError, nothing changed, when the file in the way
-    is being written to.
+    `recorded(oid)` says that these bytes need no copy. `temp` lies on the same file system. Raises
+    ModelsError, nothing changed, when the file in the way is being written to.
     """
     before = _in_the_way(where)
     kept = None
-    if before is not None:
+    if before is not None and not recorded(_digests(where).sha256):
         excludes.rebuild(repo)
         source = _path(repo, where)
         kept = backups.make(

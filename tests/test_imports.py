@@ -64,6 +64,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "history",
         "lineage",
         "migrate",
+        "pruning",
         "removing",
         "restoring",
         "retention",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -82,3 +83,42 @@ def test_folders_are_made_only_when_asked_for(tmp_path: Path) -> None:
     parent, name = link.open_parent(str(tmp_path), "x/y/a.pt", create=True)
     os.close(parent)
     assert name == "a.pt" and (tmp_path / "x/y").is_dir()
+
+
+def test_a_plain_copy_shares_no_disk_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: object) -> bool:
+        raise AssertionError("asked the kernel to share")
+
+    content = weights(BLOCK + 1)
+    (tmp_path / "a").write_bytes(content)
+    target = os.open(tmp_path / "b", os.O_RDWR | os.O_CREAT)
+    monkeypatch.setattr(link, "clone", never)
+    monkeypatch.setattr(os, "copy_file_range", never)
+    link.copy(os.open(tmp_path / "a", os.O_RDONLY), target, "copy")
+    assert (tmp_path / "b").read_bytes() == content
+
+
+def test_a_finished_file_takes_no_name_that_is_taken_with_or_without_hard_links(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EPERM, "no links here")
+
+    for name in ("linked", "renamed"):
+        (tmp_path / "temp").write_bytes(b"new")
+        assert link.publish(str(tmp_path / "temp"), str(tmp_path / name))
+        assert not (tmp_path / "temp").exists()
+        (tmp_path / "temp").write_bytes(b"other")
+        assert not link.publish(str(tmp_path / "temp"), str(tmp_path / name))
+        assert (tmp_path / name).read_bytes() == b"new"
+        monkeypatch.setattr(os, "link", refuse)
+
+
+def test_what_a_dead_process_left_is_removed_once_it_is_old(tmp_path: Path) -> None:
+    old, young = tmp_path / ".4194304-1.git-models", tmp_path / ".4194304-2.git-models"
+    for file in (old, young, tmp_path / "mine"):
+        file.write_bytes(b"")
+        os.utime(file, (1, 1))
+    os.utime(young)
+    assert link.draft(str(tmp_path)).endswith(".git-models")
+    assert sorted(f.name for f in tmp_path.iterdir()) == [young.name, "mine"]

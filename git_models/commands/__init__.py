@@ -38,6 +38,7 @@ COMMANDS = {
     "adopt": ("adopt", "take over what only a contributor's fork holds"),
     "remote": ("remote", "the places that keep the bytes"),
     "login": ("login", "a token for GitHub"),
+    "prune": ("prune", "free space here: what a remote holds and nobody needs"),
     "verify": ("verify", "hash everything again"),
     "hook": ("hook", ""),
     "merge-driver": ("merge_driver", ""),

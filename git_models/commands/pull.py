@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from git_models import exchange, excludes, githooks, manifests, messages, places, repo, safety, worktree
+from git_models import exchange, excludes, githooks, manifests, messages, places, pruning, repo, safety, worktree
 from git_models.errors import ModelsError
 from git_models.manifest import Entry
 from git_models.output import Output, plural, size
@@ -80,6 +80,9 @@ def pull(args: argparse.Namespace, here: Repo, out: Output, *, place: bool, more
         exchange.release(here, known)
         excludes.rebuild(here)
         githooks.write_pathspecs(here, known)
+    if spared := pruning.to_limit(here, known):
+        total = size(sum(row.size for row in spared))
+        out.note(f"{plural(len(spared), 'object')} ({total}) left the store: it had more than models.maxStore")
     failures = got.failed if got else ()
     _tell(failures, out)
     fetched = got.got if got else ()

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.fakes.github import GitHub
-from tests.helpers import seal
+from tests.helpers import team
 from tests.helpers.sandbox import Sandbox
 
 MODEL = "weights/best.pt"
@@ -26,24 +25,16 @@ def recorded(repo: Sandbox) -> Sandbox:
     return repo
 
 
-@pytest.fixture(scope="session")
-def _lone_once(tmp_path_factory: pytest.TempPathFactory, _sealed_session: None) -> Path:
-    work = Sandbox(tmp_path_factory.mktemp("lone") / "repo")
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in seal.personal(tmp_path_factory.mktemp("lone-home") / "home").items():
-            patch.setenv(name, value)
-        work.root.mkdir()
-        work.git("init")
-        work.weight(MODEL)
-        work.models("add", MODEL)
-        work.git("commit", "-m", "Record a model")
-    return work.root
+@pytest.fixture
+def lone(made: Callable[[str], Path], tmp_path: Path) -> Sandbox:
+    """A repository with one model, recorded and committed, and neither remote nor hooks."""
+    return team.copy(made("lone"), tmp_path)
 
 
 @pytest.fixture
-def lone(_lone_once: Path, tmp_path: Path) -> Sandbox:
-    """A repository with one model, recorded and committed, and no remote: a copy, made in a moment."""
-    return Sandbox(Path(shutil.copytree(_lone_once, tmp_path / "repo", symlinks=True)))
+def two(made: Callable[[str], Path], tmp_path: Path) -> Sandbox:
+    """Version 1 is checked out, version 2 on the branch `two` lies in the store, both are pushed."""
+    return team.copy(made("two"), tmp_path)
 
 
 @pytest.fixture

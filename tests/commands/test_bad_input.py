@@ -54,3 +54,11 @@ def test_an_unknown_model_is_answered_with_the_nearest_one(recorded: Sandbox, ar
     assert "weights/bets.pt" in told.err
     assert MODEL in told.err
     assert snapshot(recorded) == before
+
+
+@pytest.mark.parametrize("value", ["hardlink", "symlink"])
+def test_links_into_the_store_are_refused_with_the_reason(recorded: Sandbox, value: str) -> None:
+    recorded.git("config", "models.link", value)
+    told = recorded.models("status", code=1)
+    assert "would write through the link" in told.err
+    assert "git config --unset models.link" in told.err

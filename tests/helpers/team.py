@@ -50,8 +50,27 @@ def begun(folder: Path) -> Sandbox:
     return work
 
 
+def two(folder: Path) -> Sandbox:
+    """Version 1 is checked out, version 2 on the branch `two` lies in the store, both are pushed."""
+    work = begun(folder)
+    two_versions(work)
+    assert until(lambda: [f.read_bytes() for f in objects(work)] == [weights(4096, 2)])
+    return work
+
+
+def lone(folder: Path) -> Sandbox:
+    """A repository with one model, recorded and committed, and neither remote nor hooks."""
+    work = Sandbox(folder / "repo")
+    work.root.mkdir()
+    work.git("init")
+    work.weight(MODEL)
+    work.models("add", MODEL)
+    work.git("commit", "-m", "Record a model")
+    return work
+
+
 # What a test may begin with, by name.
-STAGES = {"plain": plain, "prepared": prepared, "begun": begun}
+STAGES = {"plain": plain, "prepared": prepared, "begun": begun, "two": two, "lone": lone}
 
 
 def begin(repo: Sandbox, place: Path, size: int = 4096) -> Sandbox:
