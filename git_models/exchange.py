@@ -346,7 +346,8 @@ def _not_a_model(repo: Repo, known: Manifest, text: str) -> ModelsError:
         return versions.unknown(known, text)
     return ModelsError(
         f"{text} is one version of a model; here it takes the model as models.yaml names it",
-        f"git models rollback {text}   # make that version the recorded one",
+        f"git models rollback {text}   # make that version the recorded one\n"
+        f"git models download {text} FILE   # a copy of it",
     )
 
 

@@ -76,8 +76,13 @@ def find(folder: str | None = None) -> Repo:
         raise ModelsError("the path of this repository contains a line break, which git models cannot handle")
     git_dir, common, prefix, top, _ = lines
     common = os.path.normpath(os.path.join(folder or os.getcwd(), common))
-    settings = git.run("config", "-z", "--get-regexp", config.PATTERN, cwd=folder, env=env, ok=(0, 1))
-    return Repo(top=top, git_dir=git_dir, common=common, prefix=prefix, config=config.parse(settings))
+    return Repo(top=top, git_dir=git_dir, common=common, prefix=prefix, config=settings(folder))
+
+
+def settings(folder: str | None = None) -> config.Config:
+    """The settings that hold here, also outside a repository: then the user's and the machine's."""
+    env = git.elsewhere() if folder else None
+    return config.parse(git.run("config", "-z", "--get-regexp", config.PATTERN, cwd=folder, env=env, ok=(0, 1)))
 
 
 def with_jobs(repo: Repo, jobs: int) -> Repo:

@@ -62,14 +62,26 @@ def judge(repo: Repo, path: str, oid: str, file: str) -> Judged:
             return Judged(verdict, form, why)
     except (OSError, ValueError):
         pass
+    judged = look(path, file)
+    _remember(note, "\n".join((__version__, *judged[:3])))
+    return judged
+
+
+def look(path: str, file: str) -> Judged:
+    """The scanner's answer for a file that is to be called `path`; nothing is remembered. Raises OSError."""
     from git_models import inspect
 
     with open(file, "rb") as opened:
         report = inspect.scan(opened, os.fstat(opened.fileno()).st_size, path)
     why = report.findings[0].what if report.findings else f"it needs {', '.join(report.classes[:3])}"
-    judged = Judged(report.verdict, report.format, safe(why), fresh=True)
-    _remember(note, "\n".join((__version__, *judged[:3])))
-    return judged
+    return Judged(report.verdict, report.format, safe(why), fresh=True)
+
+
+def weighed(judged: Judged, setting: str) -> tuple[str, str]:
+    """(why the file is refused, what is doubtful about it) under a value of `models.scan`; "" each if nothing is."""
+    if judged.verdict in _REFUSED[setting]:
+        return _said(judged), ""
+    return "", _said(judged) if setting != "off" and _doubtful(judged) else ""
 
 
 def _remember(note: str, text: str) -> None:

@@ -84,22 +84,29 @@ def keep_file(repo: Repo, path: str, advance: Advance = lambda _: None) -> tuple
     paths.check(path)
     file = link.open_file(repo.top, path)
     try:
-        st = os.fstat(file)
-        reason = not_a_weight(os.pread(file, HEAD_BYTES, 0), st.st_size)
-        if reason:
-            raise ModelsError(f"{path} was not added: {reason}")
-        objects.need_space(repo.common, st.st_size, path)
-        for _ in range(3):
-            at = time.time_ns()  # before the settling: what is written meanwhile is too young to be believed
-            link.settle(file)
-            st = os.fstat(file)
-            draft = objects.draft_file(repo.models, file, advance)
-            after = os.fstat(file)
-            if (after.st_size, after.st_mtime_ns) == (st.st_size, st.st_mtime_ns) and draft.digests.size == st.st_size:
-                return draft, statcache.record(draft.digests.sha256, draft.digests.md5, after, at)
-            objects.discard(draft)
+        return keep_open(repo, file, path, advance)
     finally:
         os.close(file)
+
+
+def keep_open(
+    repo: Repo, file: int, path: str, advance: Advance = lambda _: None
+) -> tuple[objects.Draft, statcache.Record]:
+    """The same for an open file, wherever it lies; `path` is what it is called in messages."""
+    st = os.fstat(file)
+    reason = not_a_weight(os.pread(file, HEAD_BYTES, 0), st.st_size)
+    if reason:
+        raise ModelsError(f"{path} was not added: {reason}")
+    objects.need_space(repo.common, st.st_size, path)
+    for _ in range(3):
+        at = time.time_ns()  # before the settling: what is written meanwhile is too young to be believed
+        link.settle(file)
+        st = os.fstat(file)
+        draft = objects.draft_file(repo.models, file, advance)
+        after = os.fstat(file)
+        if (after.st_size, after.st_mtime_ns) == (st.st_size, st.st_mtime_ns) and draft.digests.size == st.st_size:
+            return draft, statcache.record(draft.digests.sha256, draft.digests.md5, after, at)
+        objects.discard(draft)
     raise ModelsError(
         f"{path} is being written to by another program", f"git models add {path}   # when it is finished"
     )

@@ -23,7 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-n", "--dry-run", action="store_true", help="only say what would be recorded")
 
 
-def fields(parser: argparse.ArgumentParser) -> None:
+def fields(parser: argparse.ArgumentParser, name: bool = True) -> None:
     """The options that say something about a model, for every command that records or edits one."""
     parser.add_argument("-m", "--description", metavar="TEXT", help="what this model is")
     parser.add_argument("--notes", metavar="TEXT", help="what else is worth knowing")
@@ -32,12 +32,13 @@ def fields(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stage", metavar="TEXT", help="how far it is: draft, staging, production")
     parser.add_argument("--source", metavar="TEXT", help="where it comes from")
     parser.add_argument("--created", metavar="DATE", help="when it was made")
-    parser.add_argument("--name", metavar="NAME", help="what it is called besides its path")
+    if name:
+        parser.add_argument("--name", metavar="NAME", help="what it is called besides its path")
 
 
 def described(args: argparse.Namespace) -> dict[str, Any]:
     """What those options say, by field of an entry; a metric without a value is None. Raises UsageError."""
-    found: dict[str, Any] = {f: getattr(args, f) for f in tagging.FIELDS if getattr(args, f) is not None}
+    found: dict[str, Any] = {f: getattr(args, f) for f in tagging.FIELDS if getattr(args, f, None) is not None}
     metrics: dict[str, Any] = {}
     for text in args.metric:
         name, equals, value = text.partition("=")

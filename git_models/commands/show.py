@@ -1,8 +1,8 @@
 """Show what is in a model: format, size, hashes, versions, tensors, training metadata, is it safe to load.
 
 MODEL is a recorded path or name, as it is now or as one of its versions (PATH@1.2.0, @latest, @previous,
-@active, @{yesterday}, @COMMIT); any other file; or a URL, of which only the bytes that are needed are
-fetched. Nothing in it is run.
+@active, @{yesterday}, @COMMIT); one of a repository that is not cloned (OWNER/REPO:MODEL[@VERSION]); any
+other file; or a URL. From afar only the bytes that are needed are fetched. Nothing in it is run.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import argparse
 import os
 from typing import Any
 
-from git_models import inspect, lineage, link, manifests, places, remotes, repo, urls, whereabouts
+from git_models import foreign, inspect, lineage, link, manifests, places, remotes, repo, urls, whereabouts
 from git_models.errors import ModelsError, NotARepository, RemoteError
 from git_models.manifest import Entry
 from git_models.output import Output, safe, size
@@ -32,6 +32,8 @@ def run(args: argparse.Namespace, out: Output) -> int:
     if name.startswith(("https://", "http://")):
         facts: dict[str, Any] = {"url": urls.redact(name)}
         found = _remote(remotes.links(), name, urls.split(name).path, out)
+    elif foreign.split(name) and not os.path.lexists(name):
+        facts, found = _foreign(name, out)
     else:
         facts, found = _local(name, args.hash, out)
     for key, value in facts.items():
@@ -72,6 +74,22 @@ def _local(name: str, hashed: bool, out: Output) -> tuple[dict[str, Any], inspec
                 except RemoteError as failed:
                     out.detail(f"{place.name}: {failed.what}")
         raise absent
+
+
+def _foreign(name: str, out: Output) -> tuple[dict[str, Any], inspect.Description]:
+    """A model of a repository that is not cloned: its manifest, and only those bytes that are looked at."""
+    there = foreign.find(name)
+    entry = there.entry
+    facts = {"repository": there.repository, **_recorded(entry, "", entry.sha256, entry.md5)}
+    failures: list[ModelsError] = []
+    tries = [(source, entry.asset) for source in there.sources if entry.asset and not entry.parts]
+    tries += [(remotes.links(remotes.Options(from_manifest=True)), url) for url in entry.urls]
+    for source, asset in tries:
+        try:
+            return facts, _remote(source, asset, entry.path, out)
+        except RemoteError as failed:
+            failures.append(failed)
+    raise foreign.nowhere(there, failures)
 
 
 def _described(file: str, name: str) -> inspect.Description:

@@ -6,15 +6,17 @@ from collections.abc import Collection
 from importlib import import_module
 
 from git_models.errors import UsageError
-from git_models.remotes.base import Options, Remote, Source
+from git_models.remotes.base import Linking, Options, Remote, Source
 
 __all__ = [
     "SCHEMES",
     "Options",
     "Remote",
     "Source",
+    "file_of",
     "from_git_remote",
     "github_host",
+    "link",
     "links",
     "normalise",
     "open",
@@ -54,6 +56,18 @@ def links(options: Options | None = None) -> Source:
     from git_models.remotes.http import Links
 
     return Links(options or Options())
+
+
+def file_of(url: str, path: str, revision: str = "HEAD", options: Options | None = None) -> bytes:
+    """A small file of the repository whose release store a URL names. Raises NotThere, RemoteError, UsageError."""
+    from git_models.remotes import github
+
+    return github.open(url, "github", options or Options()).file(path, revision)
+
+
+def link(remote: Source, asset: str) -> str:
+    """A URL from which anybody gets the asset with `curl` alone, "" where there is none."""
+    return remote.link(asset) if isinstance(remote, Linking) else ""
 
 
 def from_git_remote(url: str, hosts: Collection[str] = ()) -> str | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from types import TracebackType
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from git_models.errors import RemoteError, Transient
 
@@ -135,4 +135,13 @@ class Remote(Source, Protocol):
 
     def delete(self, asset: str) -> None:
         """Remove one asset; no error when it is not there."""
+        ...
+
+
+@runtime_checkable
+class Linking(Protocol):
+    """A remote from which a program that knows nothing of it can get an asset, with a URL alone."""
+
+    def link(self, asset: str) -> str:
+        """That URL; "" where the asset is not there or not public. Raises Transient, RemoteError."""
         ...

@@ -71,6 +71,10 @@ class Folder:
                 found[asset] = Held(asset, stat.st_size, self._hashed[key])
         return found
 
+    def link(self, asset: str) -> str:
+        """See Linking."""
+        return f"{self.url}/{quote(asset)}" if os.path.isfile(self._file(asset)) else ""
+
     def list(self) -> Iterator[Held]:
         """See Remote; files that are no asset (a README, an unfinished copy) are passed over."""
         with self._words():

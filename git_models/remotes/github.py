@@ -5,14 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from git_models.errors import NotAModel, NotThere, RemoteError, Transient
 from git_models.remotes.base import Advance, Held, Options, RateLimited, Upload
 from git_models.remotes.github_api import Access, Api, Refused, json_of
 from git_models.remotes.github_store import Asset, Store, parse_asset
 from git_models.remotes.github_urls import Place, parse
-from git_models.remotes.http import Answer, Stream, answer, bearer, loopback, origin, ranged, redirect
+from git_models.remotes.http import Answer, Stream, answer, bearer, limited, loopback, origin, ranged, redirect
 from git_models.urls import split
 
 if TYPE_CHECKING:
@@ -182,6 +182,36 @@ class GitHub:
             return body
         self._hidden = True
         return self._private(found, headers, start, tag)
+
+    def link(self, asset: str) -> str:
+        """See Linking; one byte is asked for, since only that tells in which release it is."""
+        try:
+            with self.get(asset, 0, 1):
+                return "" if self._hidden else self.place.download(self._tags[0], asset)
+        except NotThere:
+            return ""
+
+    def file(self, path: str, revision: str = "HEAD") -> bytes:
+        """A small file of the repository itself, as a commit has it: the public way first, as in `get`.
+
+        Raises NotThere, RemoteError.
+        """
+        what = f"{path} of {self.place.owner}/{self.place.repo} ({self.place.host})"
+        response, url = self.api.client.follow(f"{self.place.web}/raw/{quote(revision)}/{quote(path)}")
+        # A server that hides everything from strangers redirects to its own login page.
+        if response.status_code == 404 or "text/html" in response.headers.get("Content-Type", ""):
+            response.close()
+            found = (
+                self.api.raw(f"/contents/{quote(path)}?ref={quote(revision, safe='')}") if self.api.token() else None
+            )
+            if found is None:
+                raise NotThere(
+                    f"there is no {what}: the repository has none, or it is private or misspelt",
+                    fix=f"git models login {self.place.host}   # if it is private",
+                )
+            response, url = found
+        with answer(response, url, 0, None) as body:
+            return limited(body, what)
 
     def _lookup(self, asset: str) -> Asset:
         where = f"{self.place.owner}/{self.place.repo}"

@@ -77,6 +77,15 @@ class Api:
         with response:
             return json_of(response) if response.status_code != 204 else None
 
+    def raw(self, path: str) -> tuple[requests.Response, str] | None:
+        """The answer to a call that sends a file itself, and its URL; None where there is none."""
+        url = self._url(path)
+        response = self._ask("GET", url, None, {"Accept": "application/vnd.github.raw+json"})
+        if response.status_code == 404:
+            response.close()
+            return None
+        return response, url
+
     def pages(self, path: str) -> Iterator[Any]:
         """All items of a list, each page asked for only if it changed since the last time."""
         url: str | None = self._url(f"{path}{'&' if '?' in path else '?'}per_page=100")

@@ -10,7 +10,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -37,6 +37,9 @@ SILENCE = 30.0
 
 PROCESSING = 180.0
 """Seconds that a service may take to answer once it has all of an upload."""
+
+SMALL = 16 << 20
+"""Bytes of a manifest of 16,000 models."""
 
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
@@ -156,6 +159,16 @@ def answer(response: requests.Response, url: str, start: int, tag: str | None) -
         body.close()
         raise StartOver(f"{host_of(url)} now has other bytes than those that were begun")
     return body
+
+
+def limited(body: Iterable[bytes], what: str) -> bytes:
+    """All of a small file. Raises RemoteError where it does not end in time."""
+    data = bytearray()
+    for block in body:
+        data += block
+        if len(data) > SMALL:
+            raise RemoteError(f"{what} is larger than {SMALL >> 20} MiB")
+    return bytes(data)
 
 
 def refusal(response: requests.Response, url: str) -> ModelsError:

@@ -190,6 +190,10 @@ class Web:
             found = list(pool.map(self.look, list(assets)))
         return {held.asset: held for held in found if held}
 
+    def link(self, asset: str) -> str:
+        """See Linking; a server that asks for a password is none."""
+        return self.site.url(asset) if self.look(asset) else ""
+
     def look(self, asset: str) -> Held | None:
         """What lies there under one name, None if nothing does. Raises Transient, RemoteError."""
         url = self.site.url(asset)

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from tests.fakes.faults import page, spoil, status_reply, xml_reply
 from tests.fakes.github_json import Urls
-from tests.fakes.github_state import Asset, settle
+from tests.fakes.github_state import Asset, file_at, settle
 from tests.fakes.web import Reply, Request, file_blocks, html_reply
 
 if TYPE_CHECKING:
@@ -21,7 +21,12 @@ SECRET = b"only this process knows it"
 
 
 def web(hub: GitHub, path: str, urls: Urls) -> Reply:
-    """github.com itself, without a session: downloads of public repositories."""
+    """github.com itself, without a session: downloads and raw files of public repositories."""
+    if raw := re.fullmatch(r"/([^/]+/[^/]+)/raw/(.+)", path):
+        found, _ = hub.find(raw[1])
+        if not found or found.private:
+            return html_reply(404, "Page not found · GitHub")
+        return Reply(302, b"", {"Location": f"http://127.0.0.1:{hub.blob_port}/raw/{found.full_name}/{quote(raw[2])}"})
     match = re.fullmatch(r"/([^/]+/[^/]+)/releases/download/(.+)/([^/]+)", path)
     repo, moved = hub.find(match[1]) if match else (None, False)
     if not match or not repo or repo.private:
@@ -51,7 +56,13 @@ def _signature(signed: str) -> str:
 
 
 def blob(hub: GitHub, request: Request) -> Reply:
-    """The host behind the signed URLs."""
+    """The host behind the signed URLs, and the one that sends raw files."""
+    if raw := re.fullmatch(r"/raw/([^/]+/[^/]+)/([^/]+)/(.+)", request.path):
+        repo, _ = hub.find(raw[1])
+        data = file_at(repo, raw[2], raw[3]) if repo and not repo.private else None
+        if data is None:
+            return Reply(404, b"404: Not Found", {"Content-Type": "text/plain; charset=utf-8"})
+        return Reply(200, data, {"Content-Type": "text/plain; charset=utf-8"})
     signed, _, signature = request.target.partition("&sig=")
     if request.method not in ("GET", "HEAD") or signature != _signature(signed):
         return xml_reply(403, "AuthenticationFailed")

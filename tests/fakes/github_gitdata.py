@@ -5,7 +5,7 @@ from __future__ import annotations
 from git_models.git import GitError
 from tests.fakes import github_json as show
 from tests.fakes.github_api import Call, Refused, invalid, must_write, route
-from tests.fakes.github_state import call, kind, make_commit, make_tree, refs, settle
+from tests.fakes.github_state import call, file_at, kind, make_commit, make_tree, refs, settle
 from tests.fakes.web import Reply, json_reply
 
 
@@ -13,6 +13,16 @@ def must_have_commits(it: Call) -> None:
     """Raises Refused for a repository to which nothing was ever pushed."""
     if it.repo.empty:
         raise Refused(409, "Git Repository is empty.")
+
+
+@route("GET", "/contents/*")
+def contents(it: Call) -> Reply:
+    """Only the raw form, which is asked for by its media type."""
+    raw = "application/vnd.github.raw" in it.request.headers.get("Accept", "")
+    data = file_at(it.repo, it.request.query.get("ref", "HEAD"), it.values[0]) if raw else None
+    if data is None:
+        raise Refused(404, "Not Found")
+    return Reply(200, data, {"Content-Type": "application/vnd.github.raw+json; charset=utf-8"})
 
 
 @route("POST", "/git/trees")

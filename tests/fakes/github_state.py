@@ -116,6 +116,13 @@ def call(repo: Repository, *args: str, input: bytes | None = None, **extra: str)
     return os.fsdecode(git.run(f"--git-dir={repo.git}", *args, input=input, env=env)).removesuffix("\n")
 
 
+def file_at(repo: Repository, revision: str, path: str) -> bytes | None:
+    """A file as a commit has it, None where there is none."""
+    command = (f"--git-dir={repo.git}", "cat-file", "blob", f"{revision}:{path}")
+    code, data = git.call(*command, env=git.elsewhere() | ENV, ok=(0, 128))
+    return data if code == 0 else None
+
+
 def refs(repo: Repository, *patterns: str) -> dict[str, str]:
     """The refs under the patterns and the ids that they hold."""
     lines = call(repo, "for-each-ref", "--format=%(refname) %(objectname)", *patterns).splitlines()

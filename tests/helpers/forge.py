@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
+from git_models import manifest, tagging
+from git_models.manifest import Entry
 from tests.fakes.github import GitHub
+from tests.fakes.github_state import call, make_commit, make_tree
 from tests.helpers.sandbox import Sandbox, weights
 
 # Whoever is asked for a password answers with the token that TOKEN holds.
@@ -40,3 +45,21 @@ def published(hub: GitHub, tmp_path: Path, *models: str, name: str = "owner/repo
     work.commit("Models")
     work.git("push", "-u", "origin", "HEAD")
     return work
+
+
+def stock(hub: GitHub, name: str, models: Mapping[str, bytes], text: str = "") -> dict[str, Entry]:
+    """A public repository as its people left it: models in its store, named by models.yaml on its branch.
+
+    Each model is tagged 1.0.0. `text` is put in front of what the manifest says of them.
+    """
+    repo = hub.repository(name)
+    entries = {}
+    for path, data in models.items():
+        md5, sha256 = hashlib.md5(data, usedforsecurity=False).hexdigest(), hashlib.sha256(data).hexdigest()
+        entry = Entry(path, md5, sha256, len(data), manifest.asset_name(path, sha256))
+        entries[path] = tagging.tag(entry, "1.0.0")
+        hub.put(name, "git-models", entry.asset, data)
+    content = manifest.update((text or "version: 1\n").encode(), entries).decode()
+    tree = make_tree(repo, [{"path": "models.yaml", "mode": "100644", "content": content}], None)
+    call(repo, "update-ref", "refs/heads/main", make_commit(repo, tree, [], "Models", hub.now()))
+    return entries

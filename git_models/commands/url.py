@@ -1,0 +1,88 @@
+"""Where a model can be fetched without this program; with --sh, the lines to type on a machine that has only curl."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from shlex import quote
+
+from git_models import foreign, getting, lineage, manifests, remotes, repo
+from git_models.errors import ModelsError
+from git_models.manifest import Entry
+from git_models.output import Output
+from git_models.remotes import Source
+from git_models.versions import version_of
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "model", metavar="MODEL[@VERSION]", help="a model; OWNER/REPO:MODEL is one of another repository"
+    )
+    parser.add_argument("--sh", action="store_true", help="lines for a shell: curl, and md5sum to check what came")
+
+
+def run(args: argparse.Namespace, out: Output) -> int:
+    if foreign.split(args.model):
+        there = foreign.find(args.model)
+        entry, sources = there.entry, list(there.sources)
+    else:
+        here = repo.find()
+        known = manifests.current(here)
+        entry = lineage.find(here, known, args.model)
+        sources = getting.sources(here, known, out)
+    found = _urls(entry, sources)
+    for line in _lines(entry, found) if args.sh else found:
+        out.result(line)
+    out.document(
+        {
+            "path": entry.path,
+            "version": version_of(entry),
+            "urls": found,
+            "size": entry.size,
+            "md5": entry.md5,
+            "sha256": entry.sha256,
+        }
+    )
+    return 0
+
+
+def _urls(entry: Entry, sources: Sequence[Source]) -> list[str]:
+    """One URL, or one for each part. Raises ModelsError where nothing is public."""
+    assets = [part.asset for part in entry.parts] or ([entry.asset] if entry.asset else [])
+    failures = []
+    for source in sources if assets else ():
+        try:
+            found = [remotes.link(source, asset) for asset in assets]
+        except ModelsError as failed:
+            failures.append(failed)
+            continue
+        if all(found):
+            return found
+    if entry.urls:
+        return [entry.urls[0]]
+    if failures:
+        raise failures[0]
+    raise ModelsError(
+        f"no place that anybody can read has {entry.path}",
+        f"git models push {entry.path}   # if it was not uploaded yet; private places need git models download",
+    )
+
+
+def _lines(entry: Entry, found: Sequence[str]) -> list[str]:
+    name = getting.file_name(entry)
+    pieces = [f"{name}.part-{number}" for number in range(1, len(found) + 1)] if len(found) > 1 else [name]
+    lines = [f"curl -fL --retry 3 -o {_argument(piece)} {quote(url)}" for piece, url in zip(pieces, found, strict=True)]
+    if len(pieces) > 1:
+        parts = " ".join(map(_argument, pieces))
+        lines.append(f"cat {parts} > {_argument(name)} && rm {parts}")
+    program, digest = ("md5sum", entry.md5) if entry.md5 else ("sha256sum", entry.sha256)
+    lines.append(f"echo {quote(f'{digest}  {_plain(name)}')} | {program} -c")
+    return lines
+
+
+def _plain(name: str) -> str:
+    return f"./{name}" if name.startswith("-") else name
+
+
+def _argument(name: str) -> str:
+    return quote(_plain(name))
