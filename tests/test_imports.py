@@ -90,8 +90,8 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "pygit2": ("index",),
     "requests": ("remotes",),
     "rich": ("output",),
-    # behind starts this program again, for what need not be waited for; credentials asks `gh`.
-    "subprocess": ("git", "behind", "remotes.credentials"),
+    # behind starts this program again, for what need not be waited for; credentials asks `gh`, sftp `ssh`.
+    "subprocess": ("git", "behind", "remotes.credentials", "remotes.sftp"),
     "semver": ("versions",),
     "yaml": ("manifest",),
     # Unpickling runs code: nobody.

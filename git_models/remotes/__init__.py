@@ -30,6 +30,7 @@ SCHEMES = {
     "http": "git_models.remotes.web",
     "https": "git_models.remotes.web",
     "s3": "git_models.remotes.s3",
+    "ssh": "git_models.remotes.ssh",
     "webdav+http": "git_models.remotes.webdav",
     "webdav+https": "git_models.remotes.webdav",
 }

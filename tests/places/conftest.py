@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from git_models import git
 from git_models.remotes import credentials, http
 from tests.helpers.sandbox import Sandbox
 from tests.places import servers
@@ -25,6 +27,7 @@ def _fresh_look_ups() -> None:
     """Secrets and proxies are looked up once a process; each test is a process of its own."""
     credentials.authorization.cache_clear()
     http.settings.cache_clear()
+    git.program.cache_clear()
 
 
 @pytest.fixture
@@ -107,3 +110,34 @@ def bucket(url: str, name: str = "models") -> Any:
     made = client(url)
     made.create_bucket(Bucket=name)
     return made
+
+
+@pytest.fixture(scope="session")
+def sshd_bin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """An sshd with a shell, and sha256sum in it."""
+    with servers.sshd(tmp_path_factory.mktemp("sshd")) as folder:
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def sftp_bin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """An sshd that allows SFTP and nothing else."""
+    with servers.sshd(tmp_path_factory.mktemp("sftp"), "ForceCommand internal-sftp") as folder:
+        yield folder
+
+
+@pytest.fixture
+def ssh(sshd_bin: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`ssh models.test` reaches the sshd with a shell."""
+    first_in_path(monkeypatch, sshd_bin)
+
+
+@pytest.fixture
+def sftp(sftp_bin: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`ssh models.test` reaches the sshd that allows SFTP alone."""
+    first_in_path(monkeypatch, sftp_bin)
+
+
+def first_in_path(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    git.program.cache_clear()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -193,6 +193,62 @@ def seaweedfs(folder: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
 
 
-def scratch() -> Path:
-    """A folder with a short name: the paths of sockets are limited to about 100 characters."""
-    return Path(tempfile.mkdtemp(prefix="gm-"))
+SSHD = """\
+Port %(port)d
+ListenAddress 127.0.0.1
+HostKey %(dir)s/host
+PidFile %(dir)s/pid
+AuthorizedKeysFile %(dir)s/user.pub
+StrictModes no
+UsePAM no
+PasswordAuthentication no
+PermitRootLogin yes
+Subsystem sftp internal-sftp
+%(more)s
+"""
+
+SSH = """\
+Host models.test
+  HostName 127.0.0.1
+  Port %(port)d
+  User %(user)s
+  IdentityFile %(dir)s/user
+  IdentityAgent none
+  UserKnownHostsFile %(dir)s/known
+Host stranger.test
+  HostName 127.0.0.1
+  Port %(port)d
+  User %(user)s
+  IdentityFile %(dir)s/other
+  IdentitiesOnly yes
+  IdentityAgent none
+  UserKnownHostsFile %(dir)s/known
+  HostKeyAlias models.test
+Host unknown.test
+  HostName 127.0.0.1
+  Port %(port)d
+  IdentityAgent none
+  UserKnownHostsFile /dev/null
+"""
+
+
+@contextmanager
+def sshd(folder: Path, more: str = "") -> Iterator[Path]:
+    """OpenSSH's server: a folder with an `ssh` that knows it as models.test, to be put first in PATH."""
+    for name in ("host", "user", "other"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)], check=True)
+    port = free_port()
+    words = {"port": port, "dir": folder, "more": more, "user": getpass.getuser()}
+    (folder / "sshd_config").write_text(SSHD % words)
+    (folder / "config").write_text(SSH % words)
+    kind, key, *_ = (folder / "host.pub").read_text().split()
+    (folder / "known").write_text(f"models.test,[127.0.0.1]:{port} {kind} {key}\n")
+    (folder / "bin").mkdir()
+    ssh = folder / "bin" / "ssh"
+    ssh.write_text(f'#!/bin/sh\nexec {shutil.which("ssh")} -F {folder}/config "$@"\n')
+    ssh.chmod(0o755)
+    if os.geteuid() == 0:
+        Path("/run/sshd").mkdir(exist_ok=True)
+    command = [program("sshd", "/usr/sbin"), "-D", "-e", "-f", str(folder / "sshd_config")]
+    with running(command, port, folder / "log"):
+        yield folder / "bin"

@@ -15,6 +15,7 @@ from tests.places.conftest import endpoint
 PLACES = (
     *("webdav nginx", "webdav nginx put", "webdav rclone", "webdav wsgidav"),
     *("s3 moto", "s3 rclone_s3", "s3 seaweedfs"),
+    *("ssh", "sftp"),
 )
 
 
@@ -38,6 +39,9 @@ def remote(request: pytest.FixtureRequest, home: Path, tmp_path: Path) -> Remote
         request.getfixturevalue("aws")
         endpoint(home, "cloud", request.getfixturevalue(server))
         return remotes.open(f"s3://models/{folder}", "cloud", options)
+    if kind in ("ssh", "sftp"):
+        request.getfixturevalue(kind)
+        return remotes.open(f"ssh://models.test{tmp_path}/{folder}", "far", options)
     raise AssertionError(kind)
 
 
