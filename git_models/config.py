@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from git_models.errors import ModelsError
 
@@ -28,8 +28,7 @@ def parse_size(text: str) -> int:
     return int(float(found[1]) * _UNITS[found[2].lower()])
 
 
-@dataclass(frozen=True)
-class Config:
+class Config(NamedTuple):
     """The settings of one clone. Sizes are bytes."""
 
     remote: tuple[str, ...] = ()
@@ -50,11 +49,11 @@ class Config:
     backup: tuple[str, ...] = ()  # folders, URLs or names of places
     layout: str = ""  # folder of trained/, active/ and the others; "" is none
     scan: str = "warn"
-    urls: Mapping[str, str] = field(default_factory=dict)  # models.<name>.url
-    trusted: Mapping[str, str] = field(default_factory=dict)  # models.<name>.trusted: the URL approved under that name
-    git_remotes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # name -> fetch and push URLs
+    urls: Mapping[str, str] = {}  # models.<name>.url
+    trusted: Mapping[str, str] = {}  # models.<name>.trusted: the URL approved under that name
+    git_remotes: Mapping[str, tuple[str, ...]] = {}  # name -> fetch and push URLs
     hooks_path: str = ""
-    raw: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # everything that was read, keys in lower case
+    raw: Mapping[str, tuple[str, ...]] = {}  # everything that was read, keys in lower case
 
 
 def parse(data: bytes) -> Config:

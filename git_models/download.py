@@ -6,7 +6,6 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from git_models import messages, patterns
@@ -132,19 +131,23 @@ def _room(items: Sequence[Item], folder: str) -> None:
         )
 
 
-@dataclass
 class _Batch:
-    crew: Crew
-    folder: str
-    remotes: tuple[Remote, ...]
-    links: Source | None
-    jobs: int
-    advance: Advance
-    alone: bool
-    moved: int = 0
-    served: dict[str, str] = field(default_factory=dict)  # sha256 -> the remote that sent all of it
-    _dark: dict[str, Offline] = field(default_factory=dict)  # remotes that do not answer
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    def __init__(
+        self,
+        crew: Crew,
+        folder: str,
+        remotes: tuple[Remote, ...],
+        links: Source | None,
+        jobs: int,
+        advance: Advance,
+        alone: bool,
+    ) -> None:
+        self.crew, self.folder, self.remotes, self.links = crew, folder, remotes, links
+        self.jobs, self.advance, self.alone = jobs, advance, alone
+        self.moved = 0
+        self.served: dict[str, str] = {}  # sha256 -> the remote that sent all of it
+        self._dark: dict[str, Offline] = {}  # remotes that do not answer
+        self._lock = threading.Lock()
 
     def fetch(self, item: Item) -> PartFile:
         """The verified file of an item. Raises ModelsError."""
@@ -290,8 +293,7 @@ class _Batch:
             )
 
 
-@dataclass
-class _Front:
+class _Front(NamedTuple):
     """Bytes that are hashed as they come."""
 
     part: PartFile
@@ -304,12 +306,11 @@ class _Front:
         self.part.write(data)
 
 
-@dataclass
 class _Ahead:
     """Bytes that are hashed when those before them are there."""
 
-    part: PartFile
-    at: int
+    def __init__(self, part: PartFile, at: int) -> None:
+        self.part, self.at = part, at
 
     def write(self, data: bytes) -> None:
         with disk(self.part.path):

@@ -51,7 +51,7 @@ def at(repo: Repo, name: str) -> Manifest:
 
 
 def parse(repo: Repo, raw: bytes) -> Manifest:
-    """`manifest.parse`, remembered by content: reading 10,000 entries as YAML costs half a second."""
+    """`manifest.parse`, remembered by content: PyYAML alone costs 20 ms, and 10,000 entries half a second."""
     if not raw.strip():
         return manifest.EMPTY
     folder = os.path.join(repo.models, "parsed")
@@ -62,8 +62,7 @@ def parse(repo: Repo, raw: bytes) -> Manifest:
     except (OSError, ValueError, EOFError, TypeError, KeyError, IndexError, AttributeError):
         pass
     parsed = manifest.parse(raw)
-    if len(raw) > 4096:
-        _remember(folder, file, manifest.freeze(parsed))
+    _remember(folder, file, manifest.freeze(parsed))
     return parsed
 
 

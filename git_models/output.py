@@ -9,7 +9,6 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any, TextIO
 
 UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
@@ -53,15 +52,19 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
 
-@dataclass
 class Output:
     """Where a command's words go."""
 
-    json: bool = False
-    quiet: bool = False
-    verbose: bool = False
-    out: TextIO = field(default_factory=lambda: sys.stdout)
-    err: TextIO = field(default_factory=lambda: sys.stderr)
+    def __init__(
+        self,
+        json: bool = False,
+        quiet: bool = False,
+        verbose: bool = False,
+        out: TextIO | None = None,
+        err: TextIO | None = None,
+    ) -> None:
+        self.json, self.quiet, self.verbose = json, quiet, verbose
+        self.out, self.err = out or sys.stdout, err or sys.stderr
 
     def result(self, text: str) -> None:
         """A line of the command's answer; not printed under `--json`."""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from git_models import config, git
 from git_models.errors import ModelsError, NotARepository
 
 
-@dataclass(frozen=True)
-class Repo:
+class Repo(NamedTuple):
     """A repository with a work tree. All paths are absolute."""
 
     top: str  # the work tree
@@ -87,7 +86,7 @@ def settings(folder: str | None = None) -> config.Config:
 
 def with_jobs(repo: Repo, jobs: int) -> Repo:
     """The same repository with another number of transfers at once."""
-    return replace(repo, config=replace(repo.config, jobs=jobs))
+    return repo._replace(config=repo.config._replace(jobs=jobs))
 
 
 def operation(repo: Repo) -> str:

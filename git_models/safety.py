@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import NamedTuple
 
 from git_models import __version__, objects
@@ -43,7 +42,7 @@ class Sifted(NamedTuple):
 
 def off(repo: Repo) -> Repo:
     """The same repository for a command that was told to let everything pass."""
-    return replace(repo, config=replace(repo.config, scan="off"))
+    return repo._replace(config=repo.config._replace(scan="off"))
 
 
 def judge(repo: Repo, path: str, oid: str, file: str) -> Judged:

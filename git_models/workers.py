@@ -10,7 +10,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from queue import SimpleQueue
 from types import MappingProxyType
 from typing import NamedTuple, TypeVar
@@ -26,8 +25,7 @@ PROGRESS = 1 << 20
 """Bytes that must have moved for a failure to count as the first one again."""
 
 
-@dataclass(frozen=True)
-class Item:
+class Item(NamedTuple):
     """One version of a model on its way."""
 
     sha256: str  # 64 hex; "" in a hand-written entry that has only an MD5
@@ -58,8 +56,7 @@ class Stopped(BaseException):
     """Ends a worker: the batch was interrupted. Never leaves this package's transfer modules."""
 
 
-@dataclass(frozen=True)
-class Pace:
+class Pace(NamedTuple):
     """How patient a batch is. All times in seconds, sizes in bytes."""
 
     tries: int = 5  # failures in a row without progress
@@ -79,17 +76,17 @@ Wait = Callable[[float, str], None]
 """Told about once a second how many seconds remain and what is waited for."""
 
 
-@dataclass
 class Crew:
     """What the workers of one batch share."""
 
-    pace: Pace
-    patience: float  # seconds of no connection after which a remote counts as offline
-    wait: Wait
-    stop: threading.Event = field(default_factory=threading.Event)
-    _not_before: float = 0.0  # by the pace's clock: a rate limit holds for everybody
-    _starts: deque[float] = field(default_factory=deque)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    def __init__(self, pace: Pace, patience: float, wait: Wait) -> None:
+        self.pace = pace
+        self.patience = patience  # seconds of no connection after which a remote counts as offline
+        self.wait = wait
+        self.stop = threading.Event()
+        self._not_before = 0.0  # by the pace's clock: a rate limit holds for everybody
+        self._starts: deque[float] = deque()
+        self._lock = threading.Lock()
 
     def check(self) -> None:
         """Raises Stopped once the batch was interrupted."""

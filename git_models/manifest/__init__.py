@@ -1,11 +1,12 @@
 """`models.yaml`: what it says, and how it is changed without disturbing what people wrote in it.
 
-Pure: bytes in, values or bytes out. PyYAML is imported when a manifest is first parsed.
+Pure: bytes in, values or bytes out. What parses and edits is imported when it is first asked for: most
+commands read a manifest that was parsed before.
 """
 
-from git_models.manifest.edit import move, update
-from git_models.manifest.merge import merge, resolve
-from git_models.manifest.read import parse, warnings
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from git_models.manifest.values import (
     EMPTY,
     HEADER,
@@ -16,9 +17,13 @@ from git_models.manifest.values import (
     Version,
     asset_name,
     freeze,
-    split_name,
     thaw,
 )
+
+if TYPE_CHECKING:
+    from git_models.manifest.edit import move, update
+    from git_models.manifest.merge import merge, resolve
+    from git_models.manifest.read import parse, warnings
 
 __all__ = [
     "EMPTY",
@@ -34,8 +39,21 @@ __all__ = [
     "move",
     "parse",
     "resolve",
-    "split_name",
     "thaw",
     "update",
     "warnings",
 ]
+
+_LATER = {
+    **dict.fromkeys(("move", "update"), "edit"),
+    **dict.fromkeys(("merge", "resolve"), "merge"),
+    **dict.fromkeys(("parse", "warnings"), "read"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
+    globals()[name] = found  # `merge` is a module's name, too
+    return found

@@ -8,7 +8,6 @@ and lets nothing else out.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
 from types import TracebackType
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -38,8 +37,7 @@ def missing_extra(extra: str, library: str) -> RemoteError:
     return RemoteError(f"this place needs {library}, which is not installed", f"pip install 'git-models[{extra}]'")
 
 
-@dataclass(frozen=True)
-class Options:
+class Options(NamedTuple):
     """What an adapter is told besides its URL."""
 
     top: str | None = None  # folder in which git's configuration is asked (proxy, CA, credentials)

@@ -6,7 +6,6 @@ import os
 import signal
 import threading
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -156,7 +155,7 @@ def test_a_missing_folder_does_not_keep_the_next_remote_from_serving(hub: GitHub
 
 def test_a_direct_link_serves_when_no_remote_does(hub: GitHub, bench: Bench) -> None:
     url = f"{hub.url}/owner/repo/releases/download/v1/elsewhere.pt"
-    item = replace(bench.model("best.pt", urls=(url,)), size=-1, sha256="")  # as a person writes it
+    item = bench.model("best.pt", urls=(url,))._replace(size=-1, sha256="")  # as a person writes it
     hub.put("owner/repo", "v1", "elsewhere.pt", (bench.root / "best.pt").read_bytes())
     nas = remotes.open((bench.root / "nas").as_uri(), "nas")
     assert not bench.download([item], nas, links=remotes.links()).failed
@@ -307,7 +306,7 @@ def test_two_processes_may_fetch_the_same_at_once(hub: GitHub, bench: Bench, sto
 
 def test_the_same_bytes_at_two_paths_are_fetched_once(hub: GitHub, bench: Bench, store: Remote) -> None:
     (item,) = publish(hub, bench, "best.pt")
-    twin = replace(item, path="other/best.pt")
+    twin = item._replace(path="other/best.pt")
     outcome = bench.download([item, twin], store)
     assert set(outcome.done) == {item, twin}
     assert len(hub.asked("blob")) == 1
@@ -324,7 +323,7 @@ def test_two_models_of_one_name_get_their_own_bytes(hub: GitHub, bench: Bench, s
 def test_a_model_that_the_disk_cannot_hold_is_not_begun(hub: GitHub, bench: Bench, store: Remote) -> None:
     (item,) = publish(hub, bench, "best.pt")
     with pytest.raises(Exception, match=r"only .* are free on the disk"):
-        bench.download([replace(item, size=1 << 60)], store)
+        bench.download([item._replace(size=1 << 60)], store)
     assert hub.asked() == []
 
 
