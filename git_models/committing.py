@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from git_models import (
+    caller,
     excludes,
     git,
     index,
@@ -50,7 +50,7 @@ def pre_commit(repo: Repo, out: Output) -> int:
     """
     _forget_pending(repo)
     reclaim.undo(repo)
-    arguments = parent_arguments()
+    arguments = caller.arguments()
     amend = any("--amend".startswith(a) for a in arguments if len(a) > 3)
     base = _base(amend)
     staged = index.staged(base)
@@ -61,7 +61,7 @@ def pre_commit(repo: Repo, out: Output) -> int:
     _stop_large(found, out)
     _confirm(repo, known, found.weights)
     kept = _keep(repo, found.weights, out)
-    included = [] if not takes_all(arguments) else _changed(repo, known, [k.path for k in kept])
+    included = [] if not caller.takes_all(arguments) else _changed(repo, known, [k.path for k in kept])
     extra = staging.keep_files(repo, included, lambda _: None)
     done = staging.NOTHING
     if kept or extra:
@@ -79,7 +79,7 @@ def pre_commit(repo: Repo, out: Output) -> int:
     if kept and not amend and _nothing_left(repo, base, arguments):
         names = ", ".join(k.path for k in kept)
         # Where git works on a copy of the index (-a, -i, a path), the real one still holds the weight.
-        fix = f"git models add {kept[0].path}   # unstages it" if _throwaway_index() else "git status"
+        fix = f"git models add {kept[0].path}   # unstages it" if caller.throwaway_index() else "git status"
         raise ModelsError(f"nothing to commit: {names} is recorded in {NAME} with these very bytes", fix)
     return 0
 
@@ -278,58 +278,6 @@ def _nothing_left(repo: Repo, base: str, arguments: Sequence[str]) -> bool:
     if "--allow-empty" in arguments or os.path.exists(os.path.join(repo.git_dir, "MERGE_HEAD")):
         return False
     return not index.staged(base)
-
-
-def parent_arguments(verb: str = "commit") -> list[str]:
-    """What follows `verb` on the command line of the git that runs the hook; [] where it cannot be read."""
-    return parent_command({verb})[1:]
-
-
-def parent_command(verbs: Collection[str]) -> list[str]:
-    """The git that runs the hook: its verb, if that is one of `verbs`, and what follows; [] otherwise.
-
-    Other hooks may stand in between (the pre-commit framework): the first ancestor that is a git with
-    such a verb counts. Linux only; elsewhere there is no such file.
-    """
-    pid = str(os.getppid())
-    for _ in range(16):
-        try:
-            with open(f"/proc/{pid}/cmdline", "rb") as stream:
-                words = [os.fsdecode(a) for a in stream.read().split(b"\0")[:-1]]
-            if words and os.path.basename(words[0]) == "git":
-                for at, word in enumerate(words):
-                    if word in verbs:
-                        return words[at:]
-            with open(f"/proc/{pid}/stat", "rb") as stream:
-                pid = stream.read().rpartition(b")")[2].split()[1].decode()
-        except (OSError, IndexError):
-            return []
-    return []
-
-
-def takes_all(arguments: Sequence[str]) -> bool:
-    """Whether this is `commit -a`: git's index is then the lock file, as for -i and -p, so the arguments decide."""
-    if not os.environ.get("GIT_INDEX_FILE", "").endswith("index.lock"):
-        return False
-    words = iter(arguments)
-    for word in words:
-        if word == "--":
-            break
-        if word == "--all":
-            return True
-        if word.startswith("-") and not word.startswith("--"):
-            # The first option that takes a value takes the rest of the word, or else the next word.
-            found = re.match(r"([^mFCctSu]*)([mFCctSu]?)(.*)", word[1:], re.S)
-            assert found
-            if "a" in found[1]:
-                return True
-            if found[2] and found[2] in "mFCct" and not found[3]:
-                next(words, "")
-    return not arguments
-
-
-def _throwaway_index() -> bool:
-    return os.environ.get("GIT_INDEX_FILE", "").endswith(".lock")
 
 
 def _pending_file(repo: Repo) -> str:

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from git_models import audit, exchange, excludes, git, githooks, history, objects, places
+from git_models import audit, excludes, git, githooks, history, objects, places, selection
 from git_models.errors import ModelsError, Offline
 from git_models.findings import Finding
 from git_models.manifest import Manifest
@@ -163,10 +163,10 @@ def excluded(case: Case) -> Iterator[Finding]:
 
 
 def space(case: Case) -> Iterator[Finding]:
-    wanted = exchange.selected(case.repo, case.known)
+    wanted = selection.selected(case.repo, case.known)
     need = sum(
         max(e.size, 0)
-        for e in exchange.absent(case.repo, case.known, wanted)
+        for e in selection.absent(case.repo, case.known, wanted)
         if not os.path.exists(case.repo.path(e.path))
     )
     free = shutil.disk_usage(case.repo.common).free
@@ -179,7 +179,7 @@ def models(case: Case) -> Iterator[Finding]:
     """What the manifest names and this clone or the remotes have not."""
     repo, known = case.repo, case.known
     seen = Sight(repo)
-    found = states(repo, known, seen, exchange.selected(repo, known))
+    found = states(repo, known, seen, selection.selected(repo, known))
     seen.save(known)
     missing = [s.path for s in found if s.state == MISSING]
     if missing:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -50,11 +49,11 @@ def program(name: str = "git") -> str:
 
     Raises ModelsError when there is none: a work tree may hold a file called `git`.
     """
-    folders = [f for f in os.environ.get("PATH", os.defpath).split(os.pathsep) if os.path.isabs(f)]
-    found = shutil.which(name, path=os.pathsep.join(folders))
-    if not found:
-        raise ModelsError(f"{name} is not installed (looked in PATH)")
-    return found
+    for folder in os.environ.get("PATH", os.defpath).split(os.pathsep):
+        file = os.path.join(folder, name)
+        if os.path.isabs(folder) and os.access(file, os.X_OK) and os.path.isfile(file):
+            return file
+    raise ModelsError(f"{name} is not installed (looked in PATH)")
 
 
 def elsewhere() -> dict[str, str]:

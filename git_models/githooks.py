@@ -6,7 +6,7 @@ import os
 import re
 import shlex
 import sys
-from importlib import resources
+from importlib import import_module
 from typing import NamedTuple
 
 from git_models import git, patterns
@@ -56,7 +56,9 @@ def text(event: str) -> str:
 
 
 def _shipped(name: str) -> str:
-    return resources.files("git_models.hooks").joinpath(name).read_text(encoding="utf-8")
+    # A package of its own: in a checkout it lies beside this one.
+    with open(os.path.join(import_module("git_models.hooks").__path__[0], name), encoding="utf-8") as file:
+        return file.read()
 
 
 def look(repo: Repo) -> list[Hook]:

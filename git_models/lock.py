@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +23,7 @@ def hold(folder: str, purpose: str, patience: float = PATIENCE) -> Iterator[None
     """
     os.makedirs(folder, exist_ok=True)
     file = os.path.join(folder, "lock")
-    mine = f"{os.getpid()} {socket.gethostname()} {purpose}\n"
+    mine = f"{os.getpid()} {os.uname().nodename} {purpose}\n"
     until = time.monotonic() + patience
     while True:
         # Written aside and linked, so that nobody ever reads a lock without its owner's name.
@@ -65,7 +64,7 @@ def _owner(file: str) -> str:
 
 def _alive(owner: str) -> bool:
     pid, host, _ = (owner + "  ").split(" ", 2)
-    if host != socket.gethostname() or not pid.isdecimal():
+    if host != os.uname().nodename or not pid.isdecimal():
         return True  # cannot tell: wait for it
     try:
         os.kill(int(pid), 0)

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from git_models.errors import ModelsError, NotAModel, NotThere
 from git_models.manifest import NAME, Entry
 from git_models.output import duration, plural, size
-from git_models.urls import redact
 
 RECORDED_RUN_AGAIN = f"recorded in {NAME}; git had already decided that there was nothing to commit"
 
@@ -30,6 +29,8 @@ INTERRUPTED = "interrupted; the same command goes on where it stopped"
 
 def told(failed: ModelsError) -> str:
     """An error as it is printed: what happened, then the commands to type next. Secrets are taken out."""
+    from git_models.urls import redact
+
     lines = [f"git models: {failed.what}"]
     if failed.fix:
         lines.append("  next: " + failed.fix.replace("\n", "\n        "))

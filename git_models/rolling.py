@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-from git_models import exchange, excludes, manifests, objects, safety, versions, worktree
+from git_models import exchange, excludes, manifests, objects, releasing, safety, selection, versions, worktree
 from git_models.errors import ModelsError
 from git_models.manifest import Entry, Manifest
 from git_models.output import Output
@@ -48,7 +48,7 @@ def back(repo: Repo, known: Manifest, target: Entry, out: Output) -> Rolled:
     if changed:
         manifests.record(repo, {path: target})
         excludes.rebuild(repo)
-    done = worktree.sync(repo, wanted=[path], force=True, releasable=exchange.releasable(repo))
+    done = worktree.sync(repo, wanted=[path], force=True, releasable=releasing.releasable(repo))
     if done.refused or done.missing:
         raise ModelsError(
             f"{path} could not be replaced: {done.refused[0][1] if done.refused else 'its bytes are not here'}",
@@ -60,7 +60,7 @@ def back(repo: Repo, known: Manifest, target: Entry, out: Output) -> Rolled:
 def bring(repo: Repo, known: Manifest, entry: Entry, out: Output) -> None:
     """Have the entry's bytes in the store, or in the work tree at its path. Raises ModelsError."""
     found = Sight(repo).digests(entry.path)
-    if (found and found[0] == entry.sha256) or not exchange.absent_objects(repo, [entry]):
+    if (found and found[0] == entry.sha256) or not selection.absent_objects(repo, [entry]):
         return
     for failure in exchange.fetch(repo, known, [entry], out).failed:
         raise failure.named()

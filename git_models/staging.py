@@ -18,11 +18,9 @@ from git_models import (
     objects,
     paths,
     patterns,
-    places,
     safety,
     statcache,
     tagging,
-    transfer,
 )
 from git_models.errors import ManifestError, ModelsError
 from git_models.hashing import Digests
@@ -119,6 +117,14 @@ def keep_blob(repo: Repo, oid: str, size: int) -> objects.Draft:
     return objects.draft_bytes(repo.models, index.stream(oid))
 
 
+def _parts(file: str, asset: str, size: int, part_size: int) -> tuple[manifest.Part, ...]:
+    if size <= part_size:
+        return ()
+    from git_models import transfer
+
+    return transfer.parts_of(file, asset, part_size)
+
+
 def make_entry(repo: Repo, known: Manifest, path: str, digests: Digests, file: str, fields: Mapping[str, Any]) -> Entry:
     """The entry for these bytes at this path; what a person wrote about the model stays.
 
@@ -127,7 +133,7 @@ def make_entry(repo: Repo, known: Manifest, path: str, digests: Digests, file: s
     old = known.models.get(path)
     twin = next((e for e in known.models.values() if e.sha256 == digests.sha256 and e.asset), None)
     asset = twin.asset if twin else manifest.asset_name(path, digests.sha256)
-    parts = twin.parts if twin else transfer.parts_of(file, asset, repo.config.part_size)
+    parts = twin.parts if twin else _parts(file, asset, digests.size, repo.config.part_size)
     entry = renewed(old, path, digests, asset, parts)
     if old is not None and "metrics" in fields and old.sha256 != digests.sha256:
         entry = entry._replace(metrics={})  # measured anew; where nobody says so, they are taken to hold
@@ -242,7 +248,11 @@ def register(
         (unchanged if entry == old else changed if old else new).append(item.path)
         changes[item.path] = entry  # an unchanged one, too: the index may not have it yet
     # Once, when the manifest is made: a fork's clone could not know where its upstream keeps the bytes.
-    readers = {} if known.models or not changes else places.for_readers(repo, known)
+    readers: Mapping[str, str] = {}
+    if changes and not known.models:
+        from git_models import places
+
+        readers = places.for_readers(repo, known)
     manifests.record(repo, changes, remove=remove, remotes=readers, stage=stage)
     excludes.rebuild(repo)
     with lock.hold(repo.models, "the stat cache"):

@@ -6,9 +6,9 @@ import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
-from git_models import link, lock, manifests, objects, placing, safety, statcache
+from git_models import lock, manifests, objects, placing, safety
 from git_models.errors import ModelsError
-from git_models.manifest import Entry, Manifest
+from git_models.manifest import Entry
 from git_models.repo import Repo
 from git_models.sight import Sight, same, tracked_by_git
 
@@ -126,21 +126,6 @@ def _recorded(repo: Repo, oid: str, before: Entry | None) -> bool:
     if before is not None and before.sha256 == oid:
         return True
     return objects.has(repo.models, oid) or oid in objects.held_anywhere(repo.models)
-
-
-def release(repo: Repo, known: Manifest, releasable: Callable[[str], bool], sight: Sight) -> list[str]:
-    """Drop store objects that also lie in the work tree, once a remote holds them and a pushed commit names them."""
-    dropped = []
-    with lock.hold(repo.models, "giving copies up"):
-        for path, entry in known.models.items():
-            if not entry.sha256 or not objects.has(repo.models, entry.sha256) or not releasable(entry.sha256):
-                continue
-            record = sight.cache.get(path)
-            st = link.regular(repo.top, path) if record else None
-            if record and st and record[0] == entry.sha256 and statcache.trusted(record, st):
-                os.unlink(objects.path(repo.models, entry.sha256))
-                dropped.append(entry.sha256)
-    return dropped
 
 
 def summary(done: Synced) -> Mapping[str, object]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from git_models import link, manifests, objects, placing, repo, worktree
+from git_models import link, manifests, objects, placing, releasing, repo, worktree
 from git_models.errors import ModelsError
 from git_models.repo import Repo
 from git_models.sight import Sight
@@ -140,11 +140,11 @@ def test_the_store_gives_up_only_what_a_remote_holds_and_the_work_tree_has(ready
     oid = known.models[MODEL].sha256
     os.utime(here.path(MODEL), ns=(0, 10**18))
     sight.digests(MODEL)
-    assert worktree.release(here, known, lambda _oid: False, sight) == []
+    assert releasing.drop(here, known, lambda _oid: False, sight) == []
     ready.weight(MODEL, seed=9)
-    assert worktree.release(here, known, lambda _oid: True, sight) == []
+    assert releasing.drop(here, known, lambda _oid: True, sight) == []
     ready.weight(MODEL, seed=1)
     os.utime(here.path(MODEL), ns=(0, 10**18))
     sight.digests(MODEL)
-    assert worktree.release(here, known, lambda _oid: True, sight) == [oid]
+    assert releasing.drop(here, known, lambda _oid: True, sight) == [oid]
     assert holds(ready, 1) and not objects.has(here.models, oid)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from git_models import exchange, history, manifests, places, repo
+from git_models import exchange, history, manifests, places, repo, selection
 from git_models.errors import ModelsError
 from git_models.manifest import Entry
 from git_models.output import Output, plural, size
@@ -36,7 +36,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
         if args.dry_run:
             adopted |= lacking
             continue
-        absent = exchange.absent_objects(here, lacking.values())
+        absent = selection.absent_objects(here, lacking.values())
         if absent:
             got = exchange.fetch(here, known, absent, out, only=[source])
             failures |= {f.path: f.error for f in got.failed}

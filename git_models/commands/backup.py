@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 
-from git_models import backups, exchange, excludes, manifests, messages, repo, retention, whereabouts
+from git_models import backups, excludes, manifests, messages, repo, retention, selection, whereabouts
 from git_models.backups import Backup, Shelf
 from git_models.errors import ModelsError, UsageError
 from git_models.manifest import Manifest
@@ -106,7 +106,7 @@ def _jobs(
             source = full  # a file outside the work tree
         yield full, args.name or os.path.basename(full), source
     elif args.file:
-        for path in exchange.matching(here, known, [args.file]):
+        for path in selection.matching(here, known, [args.file]):
             yield whereabouts.file_of(here, known.models[path]), args.name or os.path.basename(path), path
 
 

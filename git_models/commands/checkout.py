@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import argparse
 
-from git_models import exchange, excludes, lock, manifest, manifests, messages, repo, safety, worktree
+from git_models import (
+    exchange,
+    excludes,
+    lock,
+    manifest,
+    manifests,
+    messages,
+    releasing,
+    repo,
+    safety,
+    selection,
+    worktree,
+)
 from git_models.errors import UsageError
 from git_models.output import Output, plural
 
@@ -32,12 +44,12 @@ def run(args: argparse.Namespace, out: Output) -> int:
     elif args.force and not args.paths:
         raise UsageError("--force wants to know which models", "git models checkout --force PATH")
     known = manifests.current(here)
-    wanted = exchange.matching(here, known, args.paths) if args.paths else None
-    skip = exchange.unwanted(here, known)
-    done = worktree.sync(here, wanted=wanted, skip=skip, force=args.force, releasable=exchange.releasable(here))
+    wanted = selection.matching(here, known, args.paths) if args.paths else None
+    skip = selection.unwanted(here, known)
+    done = worktree.sync(here, wanted=wanted, skip=skip, force=args.force, releasable=releasing.releasable(here))
     if args.force and done.missing and exchange.fetch(here, known, done.missing, out).got:
         # After a push only the remote has the recorded version: the store keeps no second copy.
-        done = worktree.sync(here, wanted=wanted, skip=skip, force=True, releasable=exchange.releasable(here))
+        done = worktree.sync(here, wanted=wanted, skip=skip, force=True, releasable=releasing.releasable(here))
     excludes.rebuild(here)
     for path in done.kept:
         out.warn(messages.kept_local(path))

@@ -7,8 +7,8 @@ import argparse
 from git_models import manifests, repo, tagging, versions
 from git_models.commands.add import described, fields
 from git_models.errors import ModelsError, UsageError
-from git_models.exchange import matching
 from git_models.output import Output, safe
+from git_models.selection import matching
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

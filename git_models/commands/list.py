@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping, Sequence
 
-from git_models import exchange, history, manifests, objects, places, repo
+from git_models import history, manifests, objects, places, repo, selection
 from git_models.manifest import Entry, Manifest
 from git_models.output import Output, plural, size
 from git_models.repo import Repo
@@ -21,7 +21,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, out: Output) -> int:
     here = repo.find()
     known = manifests.current(here)
-    names = exchange.matching(here, known, args.paths) if args.paths else list(known.models)
+    names = selection.matching(here, known, args.paths) if args.paths else list(known.models)
     sight = Sight(here)
     found = states(here, known, sight, names)
     sight.save(known)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from git_models import exchange, lineage, manifests, repo
+from git_models import lineage, manifests, repo, selection
 from git_models.errors import ModelsError
 from git_models.lineage import Row
 from git_models.output import Output, safe, size
@@ -47,7 +47,7 @@ def _rows(here: Repo, given: Sequence[str], everywhere: bool) -> Iterator[Row]:
     if not given:
         return lineage.log(here, known, None, revisions)
     try:
-        return lineage.log(here, known, exchange.matching(here, known, given), revisions)
+        return lineage.log(here, known, selection.matching(here, known, given), revisions)
     except ModelsError as unknown:
         # A model that was removed since.
         found = list(lineage.log(here, known, [here.relative(p) for p in given], revisions))

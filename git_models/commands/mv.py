@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 
-from git_models import exchange, manifests, removing, repo
+from git_models import manifests, removing, repo, selection
 from git_models.errors import ModelsError
 from git_models.output import Output
 
@@ -19,7 +19,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, out: Output) -> int:
     here = repo.find()
     known = manifests.current(here)
-    found = exchange.matching(here, known, [args.source])
+    found = selection.matching(here, known, [args.source])
     if len(found) != 1:
         raise ModelsError(
             f"{args.source} stands for {len(found)} models; they are renamed one by one", "git models list"

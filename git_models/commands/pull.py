@@ -5,7 +5,20 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from git_models import exchange, excludes, githooks, manifests, messages, places, pruning, repo, safety, worktree
+from git_models import (
+    exchange,
+    excludes,
+    githooks,
+    manifests,
+    messages,
+    places,
+    pruning,
+    releasing,
+    repo,
+    safety,
+    selection,
+    worktree,
+)
 from git_models.errors import ModelsError
 from git_models.manifest import Entry
 from git_models.output import Output, plural, size
@@ -52,24 +65,24 @@ def pull(args: argparse.Namespace, here: Repo, out: Output, *, place: bool, more
         here = repo.with_jobs(here, args.jobs)
     known = manifests.current(here)
     whole = not (args.paths or args.include or args.exclude)
-    names = exchange.selected(here, known, args.include, args.exclude)
+    names = selection.selected(here, known, args.include, args.exclude)
     if args.paths or more:
-        chosen = set(exchange.matching(here, known, args.paths))
+        chosen = set(selection.matching(here, known, args.paths))
         names = [p for p in names if p in chosen]
-    free = exchange.releasable(here)
+    free = releasing.releasable(here)
     wanted = None if whole else names
-    skip = exchange.unwanted(here, known)
+    skip = selection.unwanted(here, known)
     if place:
         first = worktree.sync(here, wanted=wanted, skip=skip, releasable=free)
         missing = list(first.missing)
     else:
         first = None
-        missing = [*exchange.absent(here, known, names), *exchange.absent_objects(here, more or ())]
+        missing = [*selection.absent(here, known, names), *selection.absent_objects(here, more or ())]
     only = [places.by_name(here, known, args.source)] if args.source else None
     got = exchange.fetch(here, known, missing, out, only=only) if missing else None
     final = first
     if place and got and got.got:
-        again = worktree.sync(here, wanted=wanted, skip=skip, pinned=got.pinned, releasable=exchange.releasable(here))
+        again = worktree.sync(here, wanted=wanted, skip=skip, pinned=got.pinned, releasable=releasing.releasable(here))
         assert first is not None
         final = again._replace(
             placed=(*first.placed, *again.placed),
@@ -77,7 +90,7 @@ def pull(args: argparse.Namespace, here: Repo, out: Output, *, place: bool, more
             doubts=first.doubts + again.doubts,
         )
     if place:
-        exchange.release(here, known)
+        releasing.release(here, known)
         excludes.rebuild(here)
         githooks.write_pathspecs(here, known)
     if spared := pruning.to_limit(here, known):

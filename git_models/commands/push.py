@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from git_models import exchange, history, manifests, messages, places, repo
+from git_models import exchange, history, manifests, messages, places, releasing, repo, selection
 from git_models.output import Output, plural, size
 
 
@@ -25,7 +25,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
     if args.all:
         entries |= history.named(here, ["--branches", "--tags"])
     if args.paths:
-        names = set(exchange.matching(here, known, args.paths))
+        names = set(selection.matching(here, known, args.paths))
         entries = {oid: e for oid, e in entries.items() if e.path in names}
     entries = {oid: e for oid, e in entries.items() if not e.urls}
     targets = [places.by_name(here, known, args.remote)] if args.remote else places.for_push(here, known)
@@ -55,6 +55,6 @@ def run(args: argparse.Namespace, out: Output) -> int:
                 "failed": [{"path": f.path, "error": f.error.what} for f in done.failed],
             }
         )
-    exchange.release(here, known)
+    releasing.release(here, known)
     out.document({"dry_run": args.dry_run, "remotes": reports})
     return int(failed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from git_models import exchange, manifests, removing, repo
+from git_models import manifests, removing, repo, selection
 from git_models.errors import UsageError
 from git_models.output import Output, plural
 from git_models.repo import Repo
@@ -25,7 +25,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
     known = manifests.current(here)
     if not args.recursive:
         _refuse_folders(here, args.paths, known.models)
-    names = exchange.matching(here, known, args.paths)
+    names = selection.matching(here, known, args.paths)
     removals = removing.plan(here, known, names, cached=args.cached, force=args.force)
     if not args.dry_run:
         removing.remove(here, known, removals)

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
-from git_models import audit, exchange, findings, history, link, manifests, objects, repo
+from git_models import audit, findings, history, link, manifests, objects, repo, selection
 from git_models.errors import ModelsError
 from git_models.findings import Finding
 from git_models.manifest import Entry
@@ -24,7 +24,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, out: Output) -> int:
     here = repo.find()
     known = manifests.current(here)
-    names = exchange.matching(here, known, args.paths) if args.paths else list(known.models)
+    names = selection.matching(here, known, args.paths) if args.paths else list(known.models)
     entries = [known.models[p] for p in names]
     versions = [e for e in history.versions(known) if e.path in set(names)]
     named = {e.sha256: e for e in versions if e.sha256}

@@ -17,6 +17,7 @@ from git_models.manifest.values import (
     Version,
     asset_name,
     freeze,
+    split_name,
     thaw,
 )
 
@@ -39,6 +40,7 @@ __all__ = [
     "move",
     "parse",
     "resolve",
+    "split_name",
     "thaw",
     "update",
     "warnings",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from git_models import committing
+from git_models import caller
 
 
 @pytest.mark.parametrize(
@@ -30,15 +30,15 @@ def test_commit_all_is_told_from_options_whose_value_looks_like_it(
     monkeypatch: pytest.MonkeyPatch, words: list[str], all_of_it: bool
 ) -> None:
     monkeypatch.setenv("GIT_INDEX_FILE", "/repo/.git/index.lock")
-    assert committing.takes_all(words) is all_of_it
+    assert caller.takes_all(words) is all_of_it
 
 
 def test_only_an_index_that_is_the_lock_file_can_be_commit_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GIT_INDEX_FILE", ".git/index")
-    assert not committing.takes_all(["-a"])
+    assert not caller.takes_all(["-a"])
     monkeypatch.delenv("GIT_INDEX_FILE")
-    assert not committing.takes_all(["-a"])
+    assert not caller.takes_all(["-a"])
 
 
 def test_nobody_above_us_is_a_git_commit() -> None:
-    assert committing.parent_arguments("a verb that no git has") == []
+    assert caller.arguments("a verb that no git has") == []
