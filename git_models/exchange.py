@@ -228,10 +228,11 @@ def fetch(
 ) -> Fetched:
     """Bring objects that the store lacks from the first place that has them; hashes are checked on the way.
 
-    `patience` is the time in seconds after which a silent network counts as gone. Places that were
-    not approved are named and left out.
+    `patience` is the time in seconds after which a silent network counts as gone, all places together.
+    Places that were not approved are named and left out.
     """
     sources = list(only) if only is not None else places.for_pull(repo, known)
+    patience /= max(1, len(sources))
     usable, problems = [], []
     for place in sources:
         if not place.approved:

@@ -14,8 +14,8 @@ EXIT_BUG, EXIT_INTERRUPTED = 3, 130
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns 0 done, 1 expected failure or "no", 2 usage, 3 a bug, 128 no repository."""
     if sys.getfilesystemencoding() != "utf-8" and argv is None:
-        # LC_ALL=C in an old terminal: the names of files are UTF-8 all the same.
-        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
+        # LC_ALL=C in an old terminal: the names of files are UTF-8 all the same. S606: this very program again.
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])  # noqa: S606
     words = list(sys.argv[1:] if argv is None else argv)
     if words in (["--version"], ["-V"]):
         print(f"git-models {__version__}")

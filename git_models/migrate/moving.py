@@ -17,7 +17,6 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from git_models import (
-    exchange,
     excludes,
     git,
     index,
@@ -27,7 +26,9 @@ from git_models import (
     manifests,
     objects,
     patterns,
+    releasing,
     repo,
+    selection,
     worktree,
 )
 from git_models.errors import ModelsError
@@ -193,7 +194,7 @@ def settle(here: Repo, journal: Journal) -> Settled:
     for path, oid in gone:
         _remove(here, path, oid)
     git.run("update-index", "-q", "--refresh", cwd=here.top, ok=(0, 1))
-    done = worktree.sync(here, skip=exchange.unwanted(here, known), releasable=exchange.releasable(here))
+    done = worktree.sync(here, skip=selection.unwanted(here, known), releasable=releasing.releasable(here))
     excludes.rebuild(here)
     _save(here, journal._replace(state="done"))
     return Settled(done.placed, done.kept, done.refused)

@@ -179,11 +179,13 @@ class WebDav(web.Web):
 
 def _files(answer: bytes, root: str, host: str) -> list[Held]:
     """The files of a PROPFIND answer that lie directly in the folder. Raises RemoteError."""
-    if b"<!DOCTYPE" in answer or b"<!ENTITY" in answer:
-        raise RemoteError(f"{host} sent a list with definitions in it: not read")
     try:
-        tree = ElementTree.fromstring(answer)
-    except ElementTree.ParseError as error:
+        # As text: another encoding could hide a definition from the next line.
+        text = answer.decode("utf-8-sig")
+        if "<!DOCTYPE" in text or "<!ENTITY" in text:
+            raise RemoteError(f"{host} sent a list with definitions in it: not read")
+        tree = ElementTree.fromstring(text)  # noqa: S314  without definitions there is nothing to expand or fetch
+    except (ElementTree.ParseError, ValueError) as error:
         raise RemoteError(f"{host} sent a list that is no XML ({error})") from error
     folder = unquote(urlsplit(root).path)
     found = []

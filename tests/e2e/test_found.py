@@ -40,7 +40,7 @@ def test_an_add_that_was_killed_leaves_nothing_that_git_would_commit(work: Sandb
     killed(work, "rename", number, f"git models add {PATH}")
     assert {line[3:] for line in work.status()} <= {"models.yaml", "weights/"}
     work.models("add", PATH)
-    assert work.status() == ["M  models.yaml"]
+    assert work.status() == ["A  models.yaml"]
     assert work.entries("")[PATH]["sha256"] == work.sha256(PATH)
     assert not [p.name for p in work.root.iterdir() if "git-models" in p.name]
 

@@ -114,6 +114,28 @@ def test_a_broken_side_leaves_a_conflict(ready: Sandbox) -> None:
     assert holds(ready, 3)
 
 
+@pytest.mark.parametrize(
+    ("way", "model"),
+    [("--continue", 2), ("--skip", 3), ("--abort", 3)],
+)
+def test_a_conflict_in_the_middle_of_a_series_of_picks(ready: Sandbox, way: str, model: int) -> None:
+    ready.git("switch", "-c", "theirs")
+    retrain(ready, 2)
+    ready.weight("b.pt", seed=20)
+    ready.commit("Another")
+    ready.git("switch", "main")
+    retrain(ready, 3)
+    ready.git("cherry-pick", "main..theirs", code=1)
+    assert "models.yaml" in ready.models("add", "-u", code=1).err
+    if way == "--continue":
+        ready.models("checkout", "--theirs")
+    ready.git("cherry-pick", way)
+    assert holds(ready, model)
+    assert ready.exists("b.pt") == (way != "--abort") == ("b.pt" in ready.entries("HEAD"))
+    assert ready.entries("HEAD")[MODEL]["sha256"] == ready.sha256(MODEL)
+    assert ready.status() == []
+
+
 def test_uninstall_takes_the_driver_out_and_leaves_the_rest_to_the_byte(repo: Sandbox, place: Path) -> None:
     attributes = "*.png binary\n# no final newline"
     repo.write(".git/info/attributes", attributes)
