@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from git_models import (
-    exchange,
     index,
     layout,
     manifest,
     objects,
     paths,
+    releasing,
     safety,
     staging,
     tagging,
@@ -110,7 +110,7 @@ def record(repo: Repo, known: Manifest, made: Plan, advance: Advance) -> staging
         raise
     kept = staging.Kept(made.path, draft.digests, None, doubt)
     done = staging.register(repo, known, [kept], made.fields, remove={})
-    placed = worktree.sync(repo, wanted=[made.path], releasable=exchange.releasable(repo))
+    placed = worktree.sync(repo, wanted=[made.path], releasable=releasing.releasable(repo))
     for path, reason in placed.refused:
         raise ModelsError(f"{path} is recorded, but was not put in place: {reason}", f"git models checkout {path}")
     return done

@@ -9,7 +9,17 @@ from __future__ import annotations
 import argparse
 import os
 
-from git_models import exchange, manifests, messages, places, repo, safety, tagging, uploading
+from git_models import (
+    exchange,
+    manifests,
+    messages,
+    places,
+    releasing,
+    repo,
+    safety,
+    tagging,
+    uploading,
+)
 from git_models.commands.add import described, fields
 from git_models.manifest import Entry
 from git_models.output import Output, size
@@ -59,7 +69,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
             out.warn(messages.told(failure.named()))
         failed = failed or bool(pushed.failed)
         reports.append({"remote": place.url, "uploaded": bool(pushed.sent), "failed": bool(pushed.failed)})
-    exchange.release(here, known)
+    releasing.release(here, known)
     out.document(
         {
             "path": entry.path,

@@ -60,7 +60,7 @@ def test_a_recorded_model_that_is_not_in_place_is_scanned_in_the_store(repo: San
 
 
 def test_what_is_not_here_is_named(recorded: Sandbox, tmp_path: Path) -> None:
-    assert "models.yaml names no such model" in recorded.models("scan", "none.pt", code=1).err
+    assert "no model is called" in recorded.models("scan", "none.pt", code=1).err
     assert "there is no file none.pt" in Sandbox(tmp_path).models("scan", "none.pt", code=1).err
     (recorded / MODEL).unlink()
     (store,) = (recorded / ".git/models/objects").glob("*/*")
