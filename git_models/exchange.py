@@ -201,7 +201,8 @@ def _sources(repo: Repo) -> Callable[[str], str]:
         if objects.checked(repo.models, [oid])[0]:
             return objects.path(repo.models, oid)
         for path, record in records.items():
-            if record[0] == oid and (st := link.regular(repo.top, path)) and statcache.trusted(record, st):
+            # Its stat may say that it was touched since: the copy is hashed in any case.
+            if record[0] == oid and link.regular(repo.top, path):
                 # Into the store first: training may write into the work tree's file during the upload.
                 file = link.open_file(repo.top, path)
                 try:

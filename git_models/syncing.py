@@ -44,6 +44,10 @@ def sync(here: Repo, out: Output, *, network: bool) -> None:
     elif missing and not caller.command(_FETCHING):
         out.note(messages.still_missing(len(missing), sum(max(e.size, 0) for e in missing)))
     releasing.release(here, known)
+    if known.active and here.config.layout:
+        from git_models import activation
+
+        activation.refresh(here, known, out)
     excludes.rebuild(here)
     githooks.write_pathspecs(here, known)
 

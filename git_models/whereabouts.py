@@ -12,6 +12,7 @@ from git_models import lineage, link, manifests, objects, repo, statcache
 from git_models.errors import ModelsError, NotARepository
 from git_models.manifest import Entry
 from git_models.repo import Repo
+from git_models.sight import Sight, same
 from git_models.staging import stat_file
 
 
@@ -53,7 +54,7 @@ def _stored(name: str) -> str:
 def file_of(here: Repo, entry: Entry) -> str:
     """A file on this machine with exactly the entry's bytes. Raises ModelsError when there is none.
 
-    The store first; else a model of the work tree whose stat says that it still has these bytes.
+    The store first; else a model of the work tree whose stat, or hash, says that it still has these bytes.
     """
     if entry.sha256 and objects.has(here.models, entry.sha256):
         return objects.path(here.models, entry.sha256)
@@ -61,4 +62,17 @@ def file_of(here: Repo, entry: Entry) -> str:
         known = record[0] == entry.sha256 if entry.sha256 else record[1] == entry.md5
         if known and (st := link.regular(here.top, path)) and statcache.trusted(record, st):
             return here.path(path)
+    if file := _hashed_again(here, entry):
+        return file
     raise ModelsError(f"the bytes of {entry.path} are not here", f"git models pull {entry.path}")
+
+
+def _hashed_again(here: Repo, entry: Entry) -> str:
+    """The model's own file, "" if it has other bytes: that it was touched since it was hashed says nothing."""
+    sight = Sight(here)
+    try:
+        found = sight.digests(entry.path)
+    except ModelsError:
+        return ""
+    sight.save()
+    return here.path(entry.path) if found and same(entry, found) else ""

@@ -49,6 +49,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     ),
     "transfer": ("download", "partfile", "transfer", "upload", "workers"),
     "use cases": (
+        "activation",
         "audit",
         "caller",
         "backups",

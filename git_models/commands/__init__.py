@@ -23,6 +23,7 @@ COMMANDS = {
     "checkout": ("checkout", "put models in place from the store"),
     "rm": ("rm", "remove models from the manifest and the work tree"),
     "mv": ("mv", "rename a model"),
+    "activate": ("activate", "make a version the one in use"),
     "backup": ("backup", "dated copies of a model, with metadata"),
     "restore": ("restore", "bring a backup back, verified; or list them"),
     "scan": ("scan", "is this model safe to load"),

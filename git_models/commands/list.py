@@ -1,11 +1,17 @@
-"""Models with their sizes and versions, what the remotes hold of them, and which ones are active."""
+"""Models with sizes and versions, what the remotes hold of them, the backups in folders, and which ones are active."""
 
 from __future__ import annotations
 
 import argparse
+import os
+import time
 from collections.abc import Mapping, Sequence
 
-from git_models import history, manifests, objects, places, repo, selection
+from git_models import activation, backups, history, manifests, objects, places, repo, selection
+from git_models.activation import Active
+from git_models.backups import Backup
+from git_models.commands import restore
+from git_models.commands.backup import described as backup_described
 from git_models.manifest import Entry, Manifest
 from git_models.output import Output, plural, size
 from git_models.repo import Repo
@@ -26,24 +32,30 @@ def run(args: argparse.Namespace, out: Output) -> int:
     found = states(here, known, sight, names)
     sight.save(known)
     cloud = _cloud(here, known, set(names))
-    active = {name: target for name, target in known.active.items() if target.partition("@")[0] in set(names)}
-    _trained(found, args.long, out)
+    kept = [b for b in _backups(here, known) if not args.paths or b.source in set(names)]
+    active = [a for a in activation.look(here, known) if not args.paths or a.path in set(names)]
+    _trained(here, found, {a.path for a in active}, args.long, out)
     for place, entries in cloud.items():
         total = sum(max(e.size, 0) for e in entries)
         out.result(f"Cloud: {place} holds {plural(len(entries), 'object')} ({size(total)})")
         for entry in entries if args.long else ():
             out.result(f"  {entry.asset}  {entry.path}")
-    if active:
-        out.result("Active")
-        for name, target in active.items():
-            out.result(f"  {name} -> {target}")
+    if kept:
+        out.result(f"Backups: {plural(len(kept), 'backup')}, {size(sum(max(b.size, 0) for b in kept))}")
+        for line in restore.rows(kept):
+            out.result(line)
+    _active(active, out)
     if not found:
         out.result("no models yet. Next: git models add PATH")
     out.document(
         {
             "models": [_described(here, s, cloud) for s in found],
             "cloud": [{"url": url, "objects": [e.sha256 for e in entries]} for url, entries in cloud.items()],
-            "active": active,
+            "active": {a.name: a.target for a in active},
+            "active_files": [
+                {"name": a.name, "path": a.path, "file": a.file, "sha256": a.sha256, "state": a.state} for a in active
+            ],
+            "backups": [backup_described(b) for b in kept],
         }
     )
     return 0
@@ -60,19 +72,43 @@ def _cloud(here: Repo, known: Manifest, names: set[str]) -> dict[str, list[Entry
     return found
 
 
-def _trained(found: Sequence[State], long: bool, out: Output) -> None:
+def _backups(here: Repo, known: Manifest) -> list[Backup]:
+    """The backups that lie in folders; remotes are not asked for theirs."""
+    return [b for shelf in backups.searched(here, known) if not shelf.place for b in backups.held(here, shelf)]
+
+
+def _trained(here: Repo, found: Sequence[State], active: set[str], long: bool, out: Output) -> None:
     if found:
         out.result(f"Trained: {plural(len(found), 'model')}, {size(sum(max(s.entry.size, 0) for s in found))}")
     width = max((len(s.path) for s in found), default=0)
     for path, entry, state, _ in found:
         shown = size(entry.size) if entry.size >= 0 else "?"
-        name = f" ({entry.name})" if entry.name else ""
-        out.result(f"  {path:<{width}}  {shown:>8}  {version_of(entry) or '-':<8} {_word(state)}{name}")
+        words = [_word(state), *(["active"] if path in active else []), *([f"({entry.name})"] if entry.name else [])]
+        facts = f"{shown:>8}  {date_of(here, entry):<10}  {version_of(entry) or '-':<8} {entry.md5[:8] or '-':<8}"
+        out.result(f"  {path:<{width}}  {facts}  {' '.join(words)}")
         if long:
             out.result(f"    sha256 {entry.sha256 or '-'}")
             out.result(f"    md5 {entry.md5 or '-'}  asset {entry.asset or '-'}")
             for version in entry.versions:
                 out.result(f"    {version.version} {version.date} {size(version.size)} sha256 {version.sha256}")
+
+
+def date_of(here: Repo, entry: Entry) -> str:
+    """The day (YYYY-MM-DD) of a model's bytes: of their tagged version, of `created:`, or of the file; "-" unknown."""
+    tagged = next((v.date for v in entry.versions if v.sha256 and v.sha256 == entry.sha256), "")
+    if day := tagged or entry.created:
+        return day[:10]
+    try:
+        return time.strftime("%Y-%m-%d", time.localtime(os.lstat(here.path(entry.path)).st_mtime))
+    except OSError:
+        return "-"
+
+
+def _active(active: Sequence[Active], out: Output) -> None:
+    if active:
+        out.result("Active")
+    for name, target, _, file, _, state in active:
+        out.result(f"  {name} -> {target}" + (f"  {file} ({state})" if file else ""))
 
 
 def _word(state: str) -> str:

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 
 from git_models import (
+    activation,
     exchange,
     excludes,
     githooks,
@@ -91,6 +92,7 @@ def pull(args: argparse.Namespace, here: Repo, out: Output, *, place: bool, more
         )
     if place:
         releasing.release(here, known)
+        activation.refresh(here, known, out)
         excludes.rebuild(here)
         githooks.write_pathspecs(here, known)
     if spared := pruning.to_limit(here, known):

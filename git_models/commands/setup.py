@@ -5,7 +5,20 @@ from __future__ import annotations
 import argparse
 import os
 
-from git_models import driver, excludes, git, githooks, manifests, messages, places, remotes, repo, staging
+from git_models import (
+    driver,
+    excludes,
+    git,
+    githooks,
+    layout,
+    link,
+    manifests,
+    messages,
+    places,
+    remotes,
+    repo,
+    staging,
+)
 from git_models.errors import ModelsError
 from git_models.output import Output, plural
 from git_models.repo import Repo
@@ -16,6 +29,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--remote", metavar="URL", help="where the models go (default: the releases of origin's repository)"
     )
     parser.add_argument("--track", action="append", default=[], metavar="GLOB", help="what else is a weight")
+    parser.add_argument(
+        "--layout", metavar="DIR", help="keep trained, active and backed up models in folders below DIR"
+    )
     parser.add_argument("--no-hooks", action="store_true", help="everything but the hooks")
     parser.add_argument("--watch", action="store_true", help="let git status and git commit -a see changed models")
     parser.add_argument("--uninstall", action="store_true", help="take hooks and excludes out again")
@@ -31,6 +47,8 @@ def run(args: argparse.Namespace, out: Output) -> int:
     if args.track:
         known = manifests.current(here)
         manifests.record(here, track=[*known.track, *(g for g in args.track if g not in known.track)])
+    if args.layout:
+        here = _set_layout(here, args.layout, out)
     written = prepare(here, out, hooks=not args.no_hooks, watch=args.watch)
     _tell_readers(here, out)
     known = manifests.current(here)
@@ -78,6 +96,18 @@ def _set_remote(here: Repo, url: str, out: Output) -> None:
     if known.remotes.get(name) != url:
         manifests.record(here, remotes={name: url})
         out.note(f"models.yaml tells readers of {url}; it is staged")
+
+
+def _set_layout(here: Repo, text: str, out: Output) -> Repo:
+    folder = here.relative(text)
+    if folder == ".":
+        raise ModelsError("the layout needs a folder of its own", "git models setup --layout data/models")
+    layout.check(folder)
+    parent, _ = link.open_parent(here.top, f"{folder}/{layout.TRAINED}/model", create=True)
+    os.close(parent)  # people put files there themselves; the other folders are made when they are needed
+    git.run("config", "models.layout", folder, cwd=here.top)
+    out.result(f"models lie in {folder}: trained/, and when they are needed active/, backups/ and downloads/")
+    return repo.find()
 
 
 def _tell_readers(here: Repo, out: Output) -> None:
