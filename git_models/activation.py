@@ -19,6 +19,7 @@ from git_models import (
     paths,
     restoring,
     rolling,
+    safety,
     statcache,
     versions,
     whereabouts,
@@ -26,6 +27,7 @@ from git_models import (
 from git_models.errors import ModelsError, PathError
 from git_models.journal import Event
 from git_models.manifest import Entry, Manifest
+from git_models.messages import told
 from git_models.output import Output
 from git_models.partfile import disk
 from git_models.repo import Repo
@@ -131,6 +133,9 @@ def put(repo: Repo, entry: Entry, file: str, out: Output) -> bool:
     if _digest(repo, file) == entry.sha256:
         return False
     source = whereabouts.file_of(repo, entry)
+    if objects.has(repo.models, entry.sha256) and (refused := safety.sift(repo, [entry]).refused):
+        why = refused[0][1].partition("\n")[0]
+        raise ModelsError(f"{entry.path} was not put into active/: {why}", f"git models scan {entry.path}")
     parent, _ = link.open_parent(repo.top, file, create=True)
     os.close(parent)
     folder = os.path.dirname(where)
@@ -176,8 +181,27 @@ def refresh(repo: Repo, known: Manifest, out: Output) -> None:
         except ModelsError:
             out.note(f"{file} is not {target}, whose bytes are not here: git models activate")
             continue
-        put(repo, entry, file, out)
-        out.note(f"{name} is {target} now: {file}")
+        try:
+            put(repo, entry, file, out)
+        except ModelsError as failed:
+            out.warn(told(failed))
+        else:
+            out.note(f"{name} is {target} now: {file}")
+
+
+def absent(repo: Repo, known: Manifest) -> list[Entry]:
+    """The versions that files in `active/` wait for and whose bytes are not here."""
+    if not repo.config.layout:
+        return []
+    found = []
+    for row in look(repo, known):
+        if row.state in (MISSING, MODIFIED):
+            entry = versions.find(known, row.target, earlier=lambda e, v: _in_commit(repo, e, v))
+            try:
+                whereabouts.file_of(repo, entry)
+            except ModelsError:
+                found.append(entry)
+    return found
 
 
 def deactivate(repo: Repo, known: Manifest, name: str) -> str:

@@ -75,7 +75,7 @@ def pull(args: argparse.Namespace, here: Repo, out: Output, *, place: bool, more
     skip = selection.unwanted(here, known)
     if place:
         first = worktree.sync(here, wanted=wanted, skip=skip, releasable=free)
-        missing = list(first.missing)
+        missing = [*first.missing, *activation.absent(here, known)]
     else:
         first = None
         missing = [*selection.absent(here, known, names), *selection.absent_objects(here, more or ())]

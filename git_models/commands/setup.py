@@ -106,7 +106,7 @@ def _set_layout(here: Repo, text: str, out: Output) -> Repo:
     parent, _ = link.open_parent(here.top, f"{folder}/{layout.TRAINED}/model", create=True)
     os.close(parent)  # people put files there themselves; the other folders are made when they are needed
     git.run("config", "models.layout", folder, cwd=here.top)
-    out.result(f"models lie in {folder}: trained/, and when they are needed active/, backups/ and downloads/")
+    out.note(f"models lie in {folder}: trained/, and when they are needed active/, backups/ and downloads/")
     return repo.find()
 
 

@@ -169,3 +169,12 @@ def test_the_active_file_follows_the_branch(two: Sandbox) -> None:
     two.git("switch", "main")
     assert team.holds(two, 1)
     assert two.read(FILE) == weights(4096, 1)
+
+
+def test_a_model_that_runs_code_is_not_put_there(laid: Sandbox) -> None:
+    evil = b"\x80\x02cos\nsystem\nX\x02\x00\x00\x00id\x85R." + weights(3000)
+    laid.write("evil.pt", evil)
+    models(laid, "add", "--allow-dangerous", "evil.pt")
+    told = models(laid, "activate", "evil.pt", code=1)
+    assert "built to run code" in told.err
+    assert not laid.exists("data/models/active/evil.pt")
