@@ -97,7 +97,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "requests": ("remotes",),
     "rich": ("output",),
     # behind starts this program again, for what need not be waited for; credentials asks `gh`, sftp `ssh`.
-    "subprocess": ("git", "behind", "remotes.credentials", "remotes.sftp"),
+    "subprocess": ("git", "behind", "remotes.credentials", "remotes.rclone", "remotes.sftp"),
     "semver": ("versions",),
     "yaml": ("manifest",),
     # Unpickling runs code: nobody.

@@ -29,6 +29,7 @@ SCHEMES = {
     "github+http": "git_models.remotes.github",
     "http": "git_models.remotes.web",
     "https": "git_models.remotes.web",
+    "rclone": "git_models.remotes.rclone",
     "s3": "git_models.remotes.s3",
     "ssh": "git_models.remotes.ssh",
     "webdav+http": "git_models.remotes.webdav",

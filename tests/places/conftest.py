@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from botocore.config import Config
 
 from git_models import git
 from git_models.remotes import credentials, http
+from git_models.remotes import rclone as rclone_place
 from tests.helpers.sandbox import Sandbox
 from tests.places import servers
 
@@ -28,6 +30,7 @@ def _fresh_look_ups() -> None:
     credentials.authorization.cache_clear()
     http.settings.cache_clear()
     git.program.cache_clear()
+    rclone_place._program.cache_clear()
 
 
 @pytest.fixture
@@ -141,3 +144,19 @@ def sftp(sftp_bin: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def first_in_path(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
     git.program.cache_clear()
+    rclone_place._program.cache_clear()
+
+
+@pytest.fixture
+def rclone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moto: str) -> None:
+    """rclone's configuration: `disk` (local), `secret` (crypt over it) and `bucket` (moto's S3)."""
+    program = servers.program("rclone")
+    obscured = subprocess.run([program, "obscure", "a password"], capture_output=True, text=True, check=True)
+    config = tmp_path / "rclone.conf"
+    config.write_text(
+        f"[disk]\ntype = local\n[secret]\ntype = crypt\nremote = disk:{tmp_path}/crypt\n"
+        f"password = {obscured.stdout.strip()}\n[bucket]\ntype = s3\nprovider = Other\nendpoint = {moto}\n"
+        f"access_key_id = {servers.KEY}\nsecret_access_key = {servers.SECRET}\n"
+    )
+    monkeypatch.setenv("RCLONE_CONFIG", str(config))
+    first_in_path(monkeypatch, Path(program).parent)
