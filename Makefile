@@ -3,11 +3,11 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 # Groups that need programs from Debian or npm, or large downloads, have targets of their own.
-SLOW := tests/ground_truth tests/real_checkpoints tests/places
+SLOW := tests/ground_truth tests/real_checkpoints tests/places tests/migrations
 SHELL_FILES = $(shell grep -lE '^\#!.*[/ ](ba)?sh$$' .ci/run scripts/* 2>/dev/null)
 SHIMS = $(filter-out hooks/head.sh,$(wildcard hooks/*.sh))
 
-.PHONY: help venv test slow machine lint types ground-truth places real-checkpoints demo demo-github man
+.PHONY: help venv test slow machine lint types ground-truth places migrations real-checkpoints demo demo-github man
 
 help: ## say what there is
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | expand -t 20
@@ -46,6 +46,9 @@ places: ## hold every kind of place against servers that other people wrote
 	@PYTHON='$(PYTHON)' scripts/venv places
 	scripts/places
 	$(PY) -m pytest -n auto tests/places
+
+migrations: venv ## bring projects of the real Git LFS and DVC over, and back
+	@PYTHON='$(PYTHON)' scripts/migrations
 
 real-checkpoints: ## read checkpoints that people published and whatever PyTorch writes
 	@PYTHON='$(PYTHON)' scripts/real-checkpoints

@@ -109,6 +109,15 @@ def popen(*args: str, cwd: str | None = None) -> subprocess.Popen[bytes]:
     return subprocess.Popen([program(), *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, cwd=cwd)
 
 
+def tool(name: str, *args: str) -> bytes:
+    """stdout of another program that works on this repository, git's companion. Raises ModelsError."""
+    done = subprocess.run([program(name), *args], stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    if done.returncode:
+        said = done.stderr.decode("utf-8", "replace").strip()
+        raise ModelsError(f"{name} {' '.join(args[:1])} failed: {said or f'exit code {done.returncode}'}")
+    return done.stdout
+
+
 def talk(*args: str) -> subprocess.Popen[bytes]:
     """A git that is asked and answers for as long as its stdin is open."""
     return subprocess.Popen([program(), *args], stdin=subprocess.PIPE, stdout=subprocess.PIPE)

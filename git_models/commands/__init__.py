@@ -39,6 +39,7 @@ COMMANDS = {
     "track": ("track", "treat files of this pattern as weights"),
     "untrack": ("untrack", "leave files of this pattern to git"),
     "migrate": ("migrate", "an existing project: history, Git LFS, DVC"),
+    "export": ("export", "the way back: to Git LFS"),
     "adopt": ("adopt", "take over what only a contributor's fork holds"),
     "remote": ("remote", "the places that keep the bytes"),
     "login": ("login", "a token for GitHub"),

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from git_models import config, githooks, manifests, messages, places, repo
 from git_models.errors import ModelsError, UsageError
-from git_models.migrate import choose, history, moving
+from git_models.migrate import choose, dvc, history, lfs, moving, pointers
 from git_models.output import Output, plural, size
 from git_models.repo import Repo
 
@@ -28,7 +28,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
     scope(old)
     old.add_argument("--include", action="append", default=[], metavar="GLOB", help="only files that match")
     old.add_argument("--above", metavar="SIZE", help="only files from this size on, whatever their name (100M)")
-    for each in (old,):
+    from_lfs = action("lfs", "files that Git LFS keeps; by default in one new commit")
+    from_lfs.add_argument("--everything", action="store_true", help="in all commits and tags, published ones, too")
+    from_lfs.add_argument("--keep-lfs", action="append", default=[], metavar="GLOB", help="leave these to Git LFS")
+    from_lfs.add_argument(
+        "--from", dest="clones", action="append", default=[], metavar="CLONE", help="has objects, too"
+    )
+    from_lfs.add_argument("--skip-missing", action="store_true", help="leave what cannot be had to Git LFS")
+    from_dvc = action("dvc", "single model files that DVC keeps, in one new commit")
+    from_dvc.add_argument(
+        "--include", action="append", default=[], metavar="GLOB", help="files that match, not weights"
+    )
+    for each in (old, from_lfs, from_dvc):
         each.add_argument("-n", "--dry-run", action="store_true", help="only say what would be done")
     action("undo", "go back to the history before the last migration")
     action("forget", "delete the backup refs of all migrations, so that git can give the disk space back")
@@ -44,12 +55,15 @@ def scope(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, out: Output) -> int:
     here = repo.find()
+    args.clones = [os.path.abspath(c) for c in getattr(args, "clones", ())]
     os.chdir(here.top)  # git lists an index from the current folder on
     with moving.alone(here):
         finished = moving.resume(here)
         if finished:
             out.note(f"finished {finished.what}, which had been interrupted")
-        return {"history": _history, "undo": _undo, "forget": _forget}[args.action](here, args, out)
+        return {"history": _history, "lfs": _lfs, "dvc": _dvc, "undo": _undo, "forget": _forget}[args.action](
+            here, args, out
+        )
 
 
 def _history(here: Repo, args: argparse.Namespace, out: Output) -> int:
@@ -65,7 +79,7 @@ def _history(here: Repo, args: argparse.Namespace, out: Output) -> int:
     found, refused = choose.choose_here(wanted) if revs is None else choose.choose(revs, wanted)
     for path, reason in refused:
         out.warn(f"{path!r} stays in git: {reason}")
-    tell_found(found, out)
+    _tell(found, out)
     if not found:
         out.result(_nothing(args))
         out.document({"files": [], "dry_run": args.dry_run})
@@ -82,10 +96,57 @@ def _history(here: Repo, args: argparse.Namespace, out: Output) -> int:
         globs=[g for g in args.include if g not in choose.rules(here).globs],
         message=f"Keep {plural(len(found), 'weight file')} in models.yaml instead of git\n",
     )
-    return carry_out(here, job, found, out)
+    return _carry_out(here, job, found, out)
 
 
-def carry_out(here: Repo, job: history.Job, found: Sequence[choose.Found], out: Output) -> int:
+def _lfs(here: Repo, args: argparse.Namespace, out: Output) -> int:
+    if not args.dry_run:
+        moving.ready(here)
+    found = lfs.find(args.everything, args.keep_lfs)
+    files = [choose.Found(p.path, p.blob, p.size, p.commit) for p in found.moving] + found.plain
+    for path, reason in found.stay:
+        if reason != "--keep-lfs":
+            out.warn(f"{path!r} stays with Git LFS: {reason}")
+    _tell(files, out)
+    if args.dry_run:
+        lacking = pointers.missing(found.moving, pointers.folders(here, args.clones), here.models)
+        if lacking:
+            total = sum({p.oid: p.size for p in lacking}.values())
+            out.result(f"{plural(len(lacking), 'file is', 'files are')} not on this machine yet ({size(total)})")
+        out.document({"files": _files(files), "missing": sorted({p.path for p in lacking}), "dry_run": True})
+        return 0
+    if not files:
+        out.result("Git LFS has no files here" + ("" if args.everything else " (--everything looks at all commits)"))
+        out.document({"files": [], "missing": [], "dry_run": False})
+        return 0
+    digests, lacking = lfs.collect(here, found, args.clones, args.everything, args.skip_missing, out)
+    for pointer in lacking:
+        out.warn(f"{pointer.path} ({size(pointer.size)}) stays with Git LFS: its bytes are nowhere to be had")
+    code = _carry_out(here, lfs.job(here, found, digests, args.everything, args.keep_lfs, out), files, out)
+    gone = lfs.drop_hooks(here)
+    if gone:
+        out.note(f"hooks of Git LFS taken out, as it has nothing left to do here: {', '.join(gone)}")
+    return code
+
+
+def _dvc(here: Repo, args: argparse.Namespace, out: Output) -> int:
+    if not args.dry_run:
+        moving.ready(here)
+    found = dvc.find(args.include or choose.rules(here).globs)
+    for path, reason in found.stay:
+        out.warn(f"{path} stays with DVC: {reason}")
+    files = [choose.Found(o.path, o.md5, max(o.size, 0), "") for o in found.outputs]
+    _tell(files, out)
+    if args.dry_run or not files:
+        out.result("nothing was changed" if files else "DVC keeps no single model file here")
+        out.document({"files": [o._asdict() for o in found.outputs], "dry_run": args.dry_run})
+        return 0
+    with out.progress("Keeping", sum(f.size for f in files)) as advance:
+        digests = dvc.collect(here, found.outputs, advance)
+    return _carry_out(here, dvc.job(here, found.outputs, digests), files, out)
+
+
+def _carry_out(here: Repo, job: history.Job, found: Sequence[choose.Found], out: Output) -> int:
     """Do it and say what was done."""
     done = history.carry_out(here, job, out, lambda: _prepare(here, out))
     if done is None:
@@ -126,13 +187,13 @@ def carry_out(here: Repo, job: history.Job, found: Sequence[choose.Found], out: 
 
 def _prepare(here: Repo, out: Output) -> None:
     """Without hooks the next push would leave the bytes behind."""
-    if all(h.state == "none" for h in githooks.look(here)):
+    if not any(h.state in ("ours", "old") for h in githooks.look(here)):
         from git_models.commands import setup
 
         setup.prepare(here, out)
 
 
-def tell_found(found: Sequence[choose.Found], out: Output) -> None:
+def _tell(found: Sequence[choose.Found], out: Output) -> None:
     """The files that move, the largest first, a line each."""
     totals: dict[str, list[int]] = {}
     for each in found:

@@ -10,6 +10,7 @@ from git_models import git, index, manifest, paths, patterns, staging
 from git_models.committing import KEEP_BELOW
 from git_models.errors import ModelsError, PathError
 from git_models.repo import Repo
+from git_models.staging import HEAD_BYTES
 
 UNPUSHED = ("--branches", "HEAD", "--not", "--remotes")
 EVERYTHING = ("--branches", "--tags", "HEAD")
@@ -144,11 +145,11 @@ def choose(revs: Sequence[str], wanted: Rules) -> Choice:
         return Choice([], [])
     seen: dict[str, dict[str, str]] = {}  # path -> blob -> the oldest commit that has it
     for change in introduced(revs):
-        if change.mode in index.REGULAR and _noticed(wanted, change.path, sizes.get(change.oid, 0)):
+        if change.mode in index.REGULAR and noticed(wanted, change.path, sizes.get(change.oid, 0)):
             seen.setdefault(change.path, {})[change.oid] = change.commit
     heads: dict[str, bytes] = {}
     _look(heads, {o: sizes[o] for p, oids in seen.items() for o in oids if sizes.get(o, 0) >= min(floors)})
-    chosen = {p for p, oids in seen.items() if any(_wanted(wanted, p, sizes.get(o, 0), heads.get(o)) for o in oids)}
+    chosen = {p for p, oids in seen.items() if any(is_wanted(wanted, p, sizes.get(o, 0), heads.get(o)) for o in oids)}
     # The smaller versions of paths that were noticed for their size alone.
     others = [p for p in chosen if not patterns.matches(wanted.globs, p)]
     for change in introduced(revs, others if len(others) <= _SPECS else ()) if others else ():
@@ -171,33 +172,38 @@ def choose(revs: Sequence[str], wanted: Rules) -> Choice:
 
 def choose_here(wanted: Rules) -> Choice:
     """The files of HEAD's commit that the rules want."""
-    sizes: dict[str, int] = {}
-    noticed = []
-    for row in git.run("ls-tree", "-r", "-l", "-z", "--full-tree", "HEAD").split(b"\0")[:-1]:
-        meta, _, name = row.partition(b"\t")
-        mode, _, oid, count = meta.decode().split()
-        path = os.fsdecode(name)
-        if mode in index.REGULAR and _noticed(wanted, path, int(count)):
-            sizes[oid] = int(count)
-            noticed.append((path, oid))
+    rows = []
+    for row in git.run("ls-tree", "-r", "-z", "--full-tree", "HEAD").split(b"\0")[:-1]:
+        meta, _, path = row.partition(b"\t")
+        mode, _, oid = meta.decode().split(" ")
+        rows.append((os.fsdecode(path), mode, oid))
+    return choose_from(wanted, rows)
+
+
+def choose_from(wanted: Rules, rows: Sequence[tuple[str, str, str]]) -> Choice:
+    """Those of (path, mode, blob) that the rules want."""
+    sizes = index.sizes(oid for _, mode, oid in rows if mode in index.REGULAR)
+    named = [(p, o) for p, _, o in rows if o in sizes and noticed(wanted, p, sizes[o])]
     heads: dict[str, bytes] = {}
-    _look(heads, sizes)
-    chosen = [(p, o) for p, o in noticed if _wanted(wanted, p, sizes[o], heads.get(o))]
+    _look(heads, {o: sizes[o] for _, o in named})
     found, refused = [], []
-    for path, oid in chosen:
-        try:
-            paths.check(path)
-            found.append(Found(path, oid, sizes[oid], ""))
-        except PathError as bad:
-            refused.append((path, bad.what))
+    for path, oid in named:
+        if is_wanted(wanted, path, sizes[oid], heads.get(oid)):
+            try:
+                paths.check(path)
+                found.append(Found(path, oid, sizes[oid], ""))
+            except PathError as bad:
+                refused.append((path, bad.what))
     return Choice(sorted(found), sorted(refused))
 
 
-def _noticed(wanted: Rules, path: str, count: int) -> bool:
+def noticed(wanted: Rules, path: str, count: int) -> bool:
+    """Whether name or size of a file are of interest."""
     return patterns.matches(wanted.globs, path) or (0 < wanted.large <= count)
 
 
-def _wanted(wanted: Rules, path: str, count: int, head: bytes | None) -> bool:
+def is_wanted(wanted: Rules, path: str, count: int, head: bytes | None) -> bool:
+    """Whether the rules want a file of `count` bytes that begins with `head` (None: not read)."""
     big = 0 < wanted.large <= count
     named = count >= wanted.floor and patterns.matches(wanted.globs, path)
     return (big or named) and _is_model(wanted, count, head)
@@ -212,4 +218,4 @@ def _is_model(wanted: Rules, count: int, head: bytes | None) -> bool:
 
 def _look(heads: dict[str, bytes], sizes: Mapping[str, int]) -> None:
     """Read the beginnings of blobs that were not looked at yet."""
-    heads |= index.heads({o: n for o, n in sizes.items() if o not in heads}, staging.HEAD_BYTES)
+    heads |= index.heads({o: n for o, n in sizes.items() if o not in heads}, HEAD_BYTES)

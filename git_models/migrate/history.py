@@ -26,6 +26,7 @@ class Job(NamedTuple):
     changed: Mapping[trees.Pair, bytes | None]  # other files: their new content, None takes them away
     globs: Sequence[str] = ()  # patterns that the manifest is to track from now on
     message: str = ""  # of the new commit
+    extra: Sequence[keep.Version] = ()  # models of the new commit that no file of git stands for
 
 
 class Done(NamedTuple):
@@ -110,12 +111,12 @@ def _plan(job: Job, readers: Mapping[str, str], read: Read, pack: Pack) -> trees
     @cache
     def made(oid: str, gone: trees.Gone) -> str:
         raw, known = parsed(oid)
-        found = [job.models[pair] for pair in gone if pair in job.models]
+        found = [*(job.models[pair] for pair in gone if pair in job.models), *job.extra]
         return pack.add("blob", keep.merged(raw, known, found, readers, job.globs)) if found else oid
 
     changed = {pair: pack.add("blob", new) for pair, new in job.changed.items() if new is not None}
     gone = frozenset((*job.models, *(pair for pair, new in job.changed.items() if new is None)))
-    return trees.Plan(gone, changed, made)
+    return trees.Plan(gone, changed, made, always=bool(job.extra))
 
 
 def _published(commits: Mapping[str, str]) -> bool:
@@ -136,7 +137,9 @@ def told(done: Done, here: Repo) -> list[str]:
         lines.append(f"{plural(done.signatures, 'signature')} dropped: they were of the old commits and tags")
     for branch in done.left_behind:
         lines.append(f"{branch.removeprefix('refs/heads/')} still holds the old commits")
-    lines.append(f"the old commits are kept at {BACKUP}{done.journal.id}; git models migrate undo goes back")
-    if done.commits:
+    if not done.commits:
+        lines.append(f"one new commit: {done.journal.head[1][:10]}; git models migrate undo takes it back")
+    else:
+        lines.append(f"the old commits are kept at {BACKUP}{done.journal.id}; git models migrate undo goes back")
         lines.append(f"old and new names: {os.path.relpath(moving.map_file(here, done.journal.id), here.top)}")
     return lines

@@ -194,6 +194,12 @@ def settle(here: Repo, journal: Journal) -> Settled:
     for path, oid in gone:
         _remove(here, path, oid)
     git.run("update-index", "-q", "--refresh", cwd=here.top, ok=(0, 1))
+    if journal.back:
+        # What the manifest names no more stays where it is: git or another tool has it again.
+        manifests.note_synced(here, manifests.data(here) or None, due=bool(known.models))
+        excludes.rebuild(here)
+        _save(here, journal._replace(state="done"))
+        return Settled((), (), ())
     done = worktree.sync(here, skip=selection.unwanted(here, known), releasable=releasing.releasable(here))
     excludes.rebuild(here)
     _save(here, journal._replace(state="done"))

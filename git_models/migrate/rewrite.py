@@ -124,7 +124,6 @@ def notes(made: Mapping[str, str], scratch: str) -> list[Ref]:
     `scratch` is the name of a file that may be written for an index.
     """
     found = []
-    env = {**os.environ, "GIT_INDEX_FILE": scratch}
     for line in git.text("for-each-ref", "--format=%(objectname) %(refname)", "refs/notes").splitlines():
         oid, _, name = line.partition(" ")
         moves = []
@@ -136,13 +135,26 @@ def notes(made: Mapping[str, str], scratch: str) -> list[Ref]:
                 new, sizes = made[about], [len(part) for part in path.decode().split("/")]
                 moves += [f"0 {blob}\t{path.decode()}", f"{mode} {blob}\t{_fanned(new, sizes)}"]
         if moves:
-            git.run("read-tree", oid, env=env)
-            git.run("update-index", "-z", "--index-info", input="\0".join([*moves, ""]).encode(), env=env)
-            tree = git.run("write-tree", env=env).decode().strip()
-            os.unlink(scratch)
+            tree = _written(oid, moves, scratch)
             text = b"Notes moved by git models migrate\n"
             found.append(Ref(name, oid, git.run("commit-tree", tree, "-p", oid, input=text).decode().strip()))
     return found
+
+
+def tree_with(commit: str, changes: Mapping[str, tuple[str, str]], scratch: str) -> str:
+    """The tree of a commit with these (mode, blob) at these paths; its name. `scratch` as for `notes`."""
+    return _written(commit, [f"{mode} {blob}\t{path}" for path, (mode, blob) in changes.items()], scratch)
+
+
+def _written(base: str, rows: Sequence[str], scratch: str) -> str:
+    env = {**os.environ, "GIT_INDEX_FILE": scratch}
+    git.run("read-tree", base, env=env)
+    git.run(
+        "update-index", "--add", "-z", "--index-info", input=b"".join(os.fsencode(r) + b"\0" for r in rows), env=env
+    )
+    tree = git.run("write-tree", env=env).decode().strip()
+    os.unlink(scratch)
+    return tree
 
 
 def _fanned(oid: str, sizes: Iterable[int]) -> str:

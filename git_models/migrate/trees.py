@@ -24,7 +24,10 @@ class Plan(NamedTuple):
 
     gone: frozenset[Pair]
     changed: Mapping[Pair, str]
-    manifest: Callable[[str, Gone], str]  # (old models.yaml or "", what left the tree) -> new models.yaml, blobs
+    manifest: Callable[
+        [str, Gone], str
+    ]  # (name of the old models.yaml or "", what left the tree) -> name of the new one
+    always: bool = False  # whether every tree gets a manifest, even if no file leaves it
 
 
 def rewriter(read: Read, pack: Pack, plan: Plan) -> Callable[[str], str]:
@@ -65,9 +68,9 @@ def rewriter(read: Read, pack: Pack, plan: Plan) -> Callable[[str], str]:
     @lru_cache(_CACHED)
     def root(oid: str) -> str:
         rows, gone, same = walk(b"", oid)
-        if same:
+        if same and not plan.always:
             return oid
-        if gone:
+        if gone or plan.always:
             name = NAME.encode()
             old = next((row for row in rows if row.name == name), None)
             if old and old.mode not in _FILES:

@@ -1,0 +1,90 @@
+"""What Git LFS has, with git alone: attributes, pointers, and where their bytes may lie."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from git_models.migrate import attributes
+from tests.helpers.messy import everything
+from tests.helpers.sandbox import Sandbox, weights
+
+LFS = " filter=lfs diff=lfs merge=lfs -text"
+
+
+@pytest.mark.parametrize(
+    ("text", "kept", "keep", "left", "globs"),
+    [
+        (f"*.pt{LFS}\n", [], [], "", ["*.pt"]),
+        (f"# weights\n*.pt{LFS}\n*.txt text\n", [], [], "# weights\n*.txt text\n", ["*.pt"]),
+        (f"*.pt{LFS} lockable\n*.md{LFS} linguist-vendored", [], [], "*.md linguist-vendored\n", ["*.pt", "*.md"]),
+        (f"[attr]big{LFS}\n*.pt big\n", [], [], "", ["*.pt"]),
+        (f'"a b.pt"{LFS}\nc[[:space:]]d.pt{LFS}\n', [], [], "", ["a b.pt", "c d.pt"]),
+        (f"*.psd{LFS}\n*.pt{LFS}\n", ["x.psd"], ["*.psd"], f"*.psd{LFS}\n", ["*.pt"]),
+        (f"*.psd{LFS}\n", [], ["*.psd"], f"*.psd{LFS}\n", []),
+        (f"*{LFS}\n", ["a/[1] b.psd"], [], f"/a/\\[1\\][[:space:]]b.psd{LFS}\n", ["*"]),
+        (f"/w/*.pt{LFS}\r\n", [], [], "", ["/w/*.pt"]),
+        ("*.pt -filter\n*.bin filter=other\n", [], [], "*.pt -filter\n*.bin filter=other\n", []),
+    ],
+)
+def test_the_lines_of_git_lfs_go_and_all_others_stay(
+    text: str, kept: list[str], keep: list[str], left: str, globs: list[str]
+) -> None:
+    moved = ["w/x.pt", "a b.pt", "c d.pt", "x.md"]
+    assert attributes.without(".gitattributes", text, moved, kept, keep) == (left, globs)
+
+
+def test_a_pattern_in_a_folder_means_files_below_it() -> None:
+    found = attributes.lines("sub/.gitattributes", f"*.pt{LFS}\n/x/*.bin{LFS}\n")
+    assert [line.glob for line in found] == ["sub/**/*.pt", "sub/x/*.bin"]
+
+
+def pointer(content: bytes) -> str:
+    oid = hashlib.sha256(content).hexdigest()
+    return f"version https://git-lfs.github.com/spec/v1\noid sha256:{oid}\nsize {len(content)}\n"
+
+
+def put(folder: Path, content: bytes) -> None:
+    oid = hashlib.sha256(content).hexdigest()
+    file = folder / oid[:2] / oid[2:4] / oid
+    file.parent.mkdir(parents=True)
+    file.write_bytes(content)
+
+
+@pytest.fixture
+def pointers(repo: Sandbox, place: Path) -> Sandbox:
+    """Two models in Git LFS, in a clone whose filters are not installed; the store has one of them."""
+    repo.git("config", "models.remote", place.as_uri())
+    repo.git("config", "lfs.url", "http://127.0.0.1:9/")  # nobody is there
+    repo.write(".gitattributes", f"*.pt{LFS}\n")
+    repo.write("a.pt", pointer(weights(5000, 1)))
+    repo.write("sub/b.pt", pointer(weights(6000, 2)))
+    repo.commit("Pointers")
+    put(repo / ".git/lfs/objects", weights(5000, 1))
+    return repo
+
+
+def test_a_missing_object_is_named_and_any_clone_that_has_it_is_enough(pointers: Sandbox, tmp_path: Path) -> None:
+    before = everything(pointers)
+    said = pointers.models("migrate", "lfs", code=1).err
+    assert "sub/b.pt (6.0 KB), sha256" in said and "nothing was changed" in said
+    assert everything(pointers) == before
+    put(tmp_path / "other/.git/lfs/objects", weights(6000, 2))
+    pointers.models("migrate", "lfs", "--from", "../../other", cwd="sub")
+    assert pointers.files_at() == ["README.md", "models.yaml"]
+    assert pointers.read("a.pt") == weights(5000, 1) and pointers.read("sub/b.pt") == weights(6000, 2)
+    pointers.models("migrate", "undo")
+    assert pointers.files_at() == [".gitattributes", "README.md", "a.pt", "sub/b.pt"]
+    assert pointers.read("a.pt") == weights(5000, 1), "the bytes stay where they are"
+
+
+def test_an_object_with_other_bytes_than_its_name_says_is_not_taken(pointers: Sandbox) -> None:
+    bad = hashlib.sha256(weights(6000, 2)).hexdigest()
+    file = pointers.write(f".git/lfs/objects/{bad[:2]}/{bad[2:4]}/{bad}", weights(6000, 3))
+    assert "do not have the bytes that their pointers name" in pointers.models("migrate", "lfs", code=1).err
+    assert file.exists() and "models.yaml" not in pointers.files_at()
+    pointers.models("migrate", "lfs", "--skip-missing")
+    assert set(pointers.entries("HEAD")) == {"a.pt"}
+    assert pointers.read(".gitattributes").decode() == f"/sub/b.pt{LFS}\n"
