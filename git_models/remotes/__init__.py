@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import cache
 from importlib import import_module
+from typing import TYPE_CHECKING
 
-from git_models.errors import UsageError
+from git_models.errors import RemoteError, UsageError
 from git_models.remotes.base import Linking, Options, Remote, Source
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 __all__ = [
     "SCHEMES",
@@ -35,13 +40,17 @@ SCHEMES = {
     "webdav+http": "git_models.remotes.webdav",
     "webdav+https": "git_models.remotes.webdav",
 }
-"""URL scheme → the module whose `open(url, name, options)` and `normalise(url)` serve it."""
+"""URL scheme → the module whose `open(url, name, options)` and `normalise(url)` serve it.
+
+Installed packages add others (see CONTRIBUTING.md); none can take one of these.
+"""
 
 
 def open(url: str, name: str, options: Options | None = None) -> Remote:
     """The adapter for a URL; nothing is asked of the place yet.
 
-    Raises UsageError for a URL that names no place that we know.
+    Raises UsageError for a URL that names no place that we know, RemoteError for one whose library or
+    program is not installed.
     """
     remote: Remote = _module(url).open(url, name, options or Options())
     return remote
@@ -104,7 +113,24 @@ def github_host(url: str) -> str:
 
 def _module(url: str):  # type: ignore[no-untyped-def]
     scheme = url.partition("://")[0].lower() if "://" in url else ""
-    if scheme not in SCHEMES:
-        known = ", ".join(f"{s}://" for s in SCHEMES)
+    if scheme in SCHEMES:
+        return import_module(SCHEMES[scheme])
+    others = _installed()
+    if scheme not in others:
+        known = ", ".join(f"{s}://" for s in (*SCHEMES, *others))
         raise UsageError(f"{url!r} names no place for models; a URL begins with one of {known}")
-    return import_module(SCHEMES[scheme])
+    try:
+        return others[scheme].load()
+    except ImportError as error:
+        raise RemoteError(
+            f"what serves {scheme}:// ({others[scheme].value}) cannot be loaded: {error}",
+            "install it again, or ask those who wrote it",
+        ) from error
+
+
+@cache
+def _installed() -> dict[str, EntryPoint]:
+    """The schemes that installed packages serve: the entry points of the group `git_models.remotes`."""
+    from importlib.metadata import entry_points
+
+    return {point.name.lower(): point for point in entry_points(group="git_models.remotes")}
