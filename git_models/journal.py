@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from git_models.urls import redact
 
-EVENTS = ("upload", "download", "backup", "restore", "activate", "archive", "prune", "delete")
+EVENTS = ("upload", "download", "backup", "restore", "activate", "prune", "delete")
 
 
 class Event(NamedTuple):

@@ -84,6 +84,13 @@ def ours(repo: Repo, known: Manifest) -> list[Place]:
     return for_push(repo, known, "origin", origin) if origin else for_push(repo, known)
 
 
+def is_own(repo: Repo, url: str) -> bool:
+    """Whether a store is the releases of the repository that `origin` names: nobody else keeps models there."""
+    origin = next(iter(repo.config.git_remotes.get("origin", ())), "")
+    own = _store_of(repo, origin) if origin else None
+    return own is not None and remotes.same_store(url, [own])
+
+
 def contributor(repo: Repo) -> Place | None:
     """The store of the fork that the branch here came from, None if it came from no fork.
 

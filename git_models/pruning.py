@@ -7,10 +7,24 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from git_models import exchange, git, history, index, journal, lock, manifest, manifests, objects, places, reclaim
+from git_models import (
+    exchange,
+    git,
+    history,
+    index,
+    journal,
+    lock,
+    manifest,
+    manifests,
+    objects,
+    places,
+    reclaim,
+    transfer,
+)
 from git_models.errors import ManifestError, ModelsError
 from git_models.journal import Event
 from git_models.manifest import Entry, Manifest
+from git_models.places import Place
 from git_models.reclaim import Loose
 from git_models.repo import Repo
 
@@ -48,7 +62,7 @@ def plan(repo: Repo, known: Manifest, days: float = GRACE, limit: int | None = N
     remote-tracking ref names or fewer than `models.minCopies` places hold. With `limit` only as many go,
     the oldest first, that the store holds no more bytes than that.
     """
-    found = _stored(repo)
+    found = stored(repo)
     if repo.config.keep == "all":
         return Plan([Stored(oid, size, "", "models.keep is all") for oid, size in found.items()], [], [])
     named = entries(repo)
@@ -56,11 +70,11 @@ def plan(repo: Repo, known: Manifest, days: float = GRACE, limit: int | None = N
     candidates = {oid for oid in found if oid in named and oid not in here}
     pushed = history.names_pushed(repo, candidates)
     asked = {oid: named[oid] for oid in candidates & pushed if named[oid].asset}
-    copies, troubles = _copies(repo, known, asked)
+    held, troubles = copies(repo, known, asked, compare=True)
     rows = []
     for oid, size in found.items():
         path = named[oid].path if oid in named else ""
-        there = tuple(url for url, oids in copies.items() if oid in oids)
+        there = tuple(url for url, oids in held.items() if oid in oids)
         if oid in here:
             why = "in use here"
         elif oid not in named:
@@ -74,18 +88,18 @@ def plan(repo: Repo, known: Manifest, days: float = GRACE, limit: int | None = N
         rows.append(Stored(oid, size, path, why, there))
     if limit is not None:
         rows = _within(rows, limit)
-    verified = {oid for oids in copies.values() for oid in oids}
+    verified = {oid for oids in held.values() for oid in oids}
     sizes = {r.size for r in rows} | {e.size for e in named.values()}
 
     def recorded(oid: str) -> bool:
         if oid in verified or bool(objects.checked(repo.models, [oid])[0]):
             return True
-        return oid in named and bool(named[oid].asset) and any(_copies(repo, known, {oid: named[oid]})[0].values())
+        return oid in named and bool(named[oid].asset) and any(copies(repo, known, {oid: named[oid]})[0].values())
 
     return Plan(rows, reclaim.leftovers(repo, sizes, recorded) if limit is None else [], troubles)
 
 
-def _stored(repo: Repo) -> dict[str, int]:
+def stored(repo: Repo) -> dict[str, int]:
     """The store's objects and their sizes, the oldest first."""
     found = []
     for oid in objects.oids(repo.models):
@@ -172,20 +186,36 @@ def _recent(repo: Repo, days: float) -> list[str]:
     return found
 
 
-def _copies(
-    repo: Repo, known: Manifest, wanted: Mapping[str, Entry]
+def copies(
+    repo: Repo,
+    known: Manifest,
+    wanted: Mapping[str, Entry],
+    where: Sequence[Place] | None = None,
+    compare: bool = False,
 ) -> tuple[dict[str, set[str]], list[tuple[str, ModelsError]]]:
-    """URL -> which of these objects (SHA-256) the place holds: each is asked now. And those that could not be."""
+    """URL -> which of these objects (SHA-256) the place holds: each is asked now. And those that could not be.
+
+    With `compare` a place that tells no digest has to send the beginning and the end of what it holds,
+    and they are compared with the store's.
+    """
     found: dict[str, set[str]] = {}
     troubles = []
-    for place in places.for_pull(repo, known) if wanted else ():
+    asked = places.for_pull(repo, known) if where is None else where
+    for place in asked if wanted else ():
         if not place.approved:
             continue
+        items = [exchange.item(e) for e in wanted.values()]
         try:
-            found[place.url] = set(wanted) - set(exchange.lacking(repo, place, wanted))
+            remote = places.connect(repo, place)
+            lacking = {i.sha256 for i in transfer.missing(items, remote)}
+            there = [i for i in items if i.sha256 not in lacking]
+            if compare and there and remote.writable and not place.anonymous:
+                done = transfer.upload(there, lambda i: objects.path(repo.models, i.sha256), remote)
+                there = list(done.done)
         except ModelsError as failed:
             troubles.append((place.url, failed))
             continue
+        found[place.url] = {i.sha256 for i in there}
         objects.note_held(repo.models, place.url, found[place.url])
         objects.forget_held(repo.models, place.url, set(wanted) - found[place.url])
     return found, troubles
@@ -217,6 +247,6 @@ def _events(removed: Iterable[Stored]) -> Iterable[Event]:
 def to_limit(repo: Repo, known: Manifest) -> list[Stored]:
     """Bring the store below `models.maxStore`, as far as that is safe; nothing is asked while it is."""
     limit = repo.config.max_store
-    if not limit or sum(_stored(repo).values()) <= limit:
+    if not limit or sum(stored(repo).values()) <= limit:
         return []
     return carry_out(repo, plan(repo, known, limit=limit))[0]

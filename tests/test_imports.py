@@ -79,6 +79,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "rolling",
         "safety",
         "salvage",
+        "space",
         "staging",
         "tagging",
         "uploading",

@@ -53,6 +53,7 @@ class Held(NamedTuple):
     asset: str
     size: int  # bytes
     sha256: str | None = None  # 64 hex, where the service computes or keeps it
+    at: float | None = None  # when it was stored, in seconds since the epoch; None where `list` does not tell
 
 
 class Upload(NamedTuple):

@@ -82,7 +82,8 @@ class Folder:
                 with os.scandir(self.path) as entries:
                     for entry in entries:
                         if _NAME.fullmatch(entry.name) and entry.is_file():
-                            yield Held(entry.name, entry.stat().st_size)
+                            stat = entry.stat()
+                            yield Held(entry.name, stat.st_size, at=max(stat.st_mtime, stat.st_ctime))
 
     def put(self, upload: Upload, advance: Advance) -> None:
         """See Remote; the asset appears under its name complete and on disk, or not at all."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import threading
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
@@ -41,10 +42,11 @@ class Asset(NamedTuple):
     sha256: str | None
     complete: bool
     tag: str  # of its release
+    created: str = ""  # ISO 8601, UTC
 
     @property
     def held(self) -> Held:
-        return Held(self.name, self.size, self.sha256)
+        return Held(self.name, self.size, self.sha256, _seconds(self.created))
 
 
 @dataclass(frozen=True)
@@ -263,7 +265,15 @@ def parse_asset(said: dict[str, Any], tag: str) -> Asset:
         sha256=digest.removeprefix("sha256:") if digest.startswith("sha256:") else None,
         complete=said.get("state") == "uploaded",
         tag=tag,
+        created=str(said.get("created_at") or ""),
     )
+
+
+def _seconds(date: str) -> float | None:
+    try:
+        return datetime.datetime.fromisoformat(date.replace("Z", "+00:00")).timestamp()
+    except ValueError:
+        return None
 
 
 def _unmakable(refused: Refused, web: str) -> RemoteError:

@@ -131,7 +131,7 @@ class S3:
             for page in pages.paginate(Bucket=self.place.bucket, Prefix=self.place.prefix, Delimiter="/"):
                 for item in page.get("Contents", ()):
                     if name := item["Key"][len(self.place.prefix) :]:
-                        yield Held(name, item["Size"])
+                        yield Held(name, item["Size"], at=item["LastModified"].timestamp())
         except Exception as error:
             raise self._told(error, "list the bucket (s3:ListBucket)") from error
 
