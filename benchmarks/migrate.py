@@ -62,6 +62,7 @@ def main() -> None:
         subprocess.run(["git", "reset", "-q", "--hard"], cwd=repo, check=True)
         total = given.weights * given.size / 1e9
         print(f"{given.commits} commits, {given.weights} versions of weights, {total:.1f} GB", flush=True)
+        timed("git models check --history", repo, "git", "models", "check", "--history", "-q", code=given.weights > 0)
         if given.weights:
             timed("git models migrate history --dry-run", repo, "git", "models", "migrate", "history", "--dry-run")
             timed("git models migrate history", repo, "git", "models", "migrate", "history")

@@ -41,10 +41,10 @@ class Slow(GitHub):
             yield block
 
 
-def timed(name: str, folder: Path, *command: str) -> None:
-    """Run a command and print how long it took and the largest memory of its processes."""
+def timed(name: str, folder: Path, *command: str, code: int = 0) -> None:
+    """Run a command, which must end with `code`; print how long it took and the largest memory of its processes."""
     done = subprocess.run(["/usr/bin/time", "-v", *command], cwd=folder, capture_output=True, text=True, check=False)
-    if done.returncode:
+    if done.returncode != code:
         raise SystemExit(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
     clock = re.search(r"Elapsed .*: ([\d:.]+)", done.stderr)
     memory = re.search(r"Maximum resident set size \(kbytes\): (\d+)", done.stderr)

@@ -1,8 +1,4 @@
-"""docs/workflows.md is its own test: each section is typed in exactly as it is printed, in a fresh repository.
-
-A `sh` block is run; a `text` block behind it is what it prints, on both streams. In it `…` stands for
-anything: in a line of its own for any lines, inside a line for any characters.
-"""
+"""docs/workflows.md is its own test: each section is typed in exactly as it is printed, in a fresh repository."""
 
 from __future__ import annotations
 
@@ -14,49 +10,21 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
 from tests.fakes.github import GitHub
-from tests.helpers import ROOT, seal
+from tests.helpers import ROOT, played, seal
 from tests.helpers.forge import stock
+from tests.helpers.played import Block, compare, play
 from tests.helpers.sandbox import weights
 
 TEXT = (ROOT / "docs/workflows.md").read_text()
 BEGIN = "What every section begins with"
-MARK = "\x1e"  # printed between the blocks of a section
-
-
-class Block(NamedTuple):
-    """Commands, and what they print (None: whatever it is)."""
-
-    commands: str
-    output: str | None
 
 
 def sections() -> dict[str, list[Block]]:
-    """The blocks below each heading, where there are any."""
-    found: dict[str, list[Block]] = {}
-    for part in re.split(r"^## ", TEXT, flags=re.MULTILINE)[1:]:
-        blocks = re.findall(r"^```sh\n(.*?)^```\n(?:```text\n(.*?)^```\n)?", part, re.MULTILINE | re.DOTALL)
-        if blocks:
-            found[part.partition("\n")[0]] = [Block(commands, output or None) for commands, output in blocks]
-    return found
-
-
-def play(blocks: list[Block], folder: Path) -> list[str]:
-    """What each block prints, in one shell; a command that fails ends it and fails the test."""
-    script = "set -e\nexec 2>&1\n" + f"printf '{MARK}'\n".join(block.commands for block in blocks)
-    done = subprocess.run(["bash", "-c", script], cwd=folder, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout.split(MARK)
-
-
-def pattern(output: str) -> str:
-    """The regular expression for an expected output."""
-    rows = ["(?:.*\n)*?" if line == "…" else re.escape(line).replace("…", ".*") + "\n" for line in output.splitlines()]
-    return "".join(rows)
+    return played.sections(TEXT)
 
 
 @pytest.fixture(scope="session")
@@ -97,9 +65,7 @@ def test_a_section_does_what_it_says(section: str, prepared: Path) -> None:
     finally:
         # Not removed: what a push left running behind its back may still be at work in it.
         world.rename(prepared / f"done-{list(sections()).index(section)}")
-    for block, said in zip(blocks, printed, strict=True):
-        if block.output is not None:
-            assert re.fullmatch(pattern(block.output), said), f"{block.commands}printed\n{said}expected\n{block.output}"
+    compare(blocks, printed)
 
 
 def test_every_block_is_run_or_compared() -> None:
