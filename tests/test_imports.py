@@ -50,9 +50,11 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "transfer": ("download", "partfile", "transfer", "upload", "workers"),
     "use cases": (
         "activation",
+        "archiving",
         "audit",
         "caller",
         "backups",
+        "clearing",
         "committing",
         "diagnosis",
         "driver",
