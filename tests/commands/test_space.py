@@ -136,7 +136,7 @@ def test_gc_of_the_releases_of_this_repository_needs_no_claim(
     assert dry[0].startswith("  would delete best-")
     models(work, "gc", "--remote", "--grace", "0", "--delete")
     assert models(work, "gc", "--remote", "--grace", "0").lines[0].startswith("would delete 0 assets")
-    work.models("checkout", "--force")
+    work.models("checkout", "--force", "best.pt")
     models(work, "verify", "--remote")
 
 
