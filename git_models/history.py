@@ -103,8 +103,9 @@ def named(repo: Repo, revs: Sequence[str], tips: Sequence[str] = ()) -> dict[str
     found: dict[str, Entry] = {}
     for raw in dict.fromkeys(index.blobs(names).values()):
         for entry in versions(manifests.parse(repo, raw)):
-            if entry.sha256:
-                found.setdefault(entry.sha256, entry)
+            # A tagged version must be fetchable when its entry, and with it the `urls`, has moved on.
+            if entry.sha256 and (entry.sha256 not in found or found[entry.sha256].urls):
+                found[entry.sha256] = entry
     return found
 
 

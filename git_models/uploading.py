@@ -99,7 +99,7 @@ def record(repo: Repo, known: Manifest, made: Plan, advance: Advance) -> staging
         return staging.add(repo, [made.path], made.fields, advance)
     for path in index.entries([made.path]):
         raise ModelsError(f"git tracks {path} itself", f"git models add {path}")
-    _need_recorded(repo, known, made.path)
+    need_recorded(repo, known, made.path)
     with whereabouts.open_plain(made.file) as opened:
         draft, _ = staging.keep_open(repo, opened.fileno(), made.file, advance)
     try:
@@ -116,7 +116,7 @@ def record(repo: Repo, known: Manifest, made: Plan, advance: Advance) -> staging
     return done
 
 
-def _need_recorded(repo: Repo, known: Manifest, path: str) -> None:
+def need_recorded(repo: Repo, known: Manifest, path: str) -> None:
     """Raise ModelsError where the copy would have to replace bytes that are recorded nowhere."""
     sight = Sight(repo)
     found = sight.digests(path)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.github import GitHub
+from tests.fakes.internet import Internet
 from tests.helpers import ROOT, played, seal
 from tests.helpers.forge import stock
 from tests.helpers.played import Block, compare, play
@@ -42,11 +43,19 @@ def prepared(tmp_path_factory: pytest.TempPathFactory, _sealed_session: None) ->
 
 @contextmanager
 def known_github(folder: Path, blocks: list[Block]) -> Iterator[None]:
-    """Where the commands speak of octo-org, a stand-in for GitHub on which it has a repository with a model."""
+    """Where the commands speak of octo-org, a stand-in for GitHub on which it has models."""
     if not any("octo-org" in block.commands for block in blocks):
         yield
         return
-    with GitHub(folder / f"hub-{time.monotonic_ns()}") as hub:
+    place = folder / f"web-{time.monotonic_ns()}"
+    place.mkdir()
+    with GitHub(place) as hub, Internet(place) as net, pytest.MonkeyPatch.context() as patch:
+        for name in ("best.pt", "nano.pt"):
+            net.pages[f"https://github.com/octo-org/detector/releases/download/v1.0/{name}"] = weights(
+                200_000, len(name)
+            )
+        for name, value in net.env.items():
+            patch.setenv(name, value)
         stock(hub, "octo-org/detector", {"weights/best.pt": weights(200_000)})
         settings = {f"url.{hub.url}/.insteadOf": "https://github.com/", "models.hub.url": hub.remote("octo-org/tools")}
         for key, value in settings.items():

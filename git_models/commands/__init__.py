@@ -31,6 +31,7 @@ COMMANDS = {
     "diff": ("diff", "which models changed, down to tensors"),
     "upload": ("upload", "record one model under a name and upload it at once"),
     "download": ("download", "one model, any version, from any repository, to a file"),
+    "import": ("import_", "record a file that already lies on the web"),
     "url": ("url", "where a model can be fetched with curl alone"),
     "log": ("log", "the versions of a model, who made them and when"),
     "tag": ("tag", "give a model's bytes a version: PATH@1.2.0"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator
@@ -139,6 +140,8 @@ class _Server(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 128
 
+    context: ssl.SSLContext | None = None  # of a proxy that answers for https hosts itself
+
     def __init__(self, answer: Callable[[Request], Reply], failed: Callable[[str], None], port: int) -> None:
         self.answer = answer
         self.failed = failed
@@ -154,6 +157,19 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     wbufsize = 1 << 16
     server: _Server
+    tunnelled = ""  # the host at the end of the tunnel through which these requests come
+
+    def do_CONNECT(self) -> None:
+        """Be the host that is asked for."""
+        assert self.server.context
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.flush()
+        self.server.connections.discard(self.connection)
+        self.request = self.server.context.wrap_socket(self.connection, server_side=True)
+        self.tunnelled = self.path.rpartition(":")[0]
+        self.setup()
+        self.close_connection = False
 
     def setup(self) -> None:
         super().setup()
@@ -171,13 +187,15 @@ class _Handler(BaseHTTPRequestHandler):
             super().finish()
         except OSError:
             pass
+        if self.tunnelled:
+            self.connection.close()  # the server closes only the socket that it gave us
 
     def log_message(self, format: str, *args: object) -> None:
         pass
 
     def _reply(self) -> None:
         length = self.headers.get("Content-Length")
-        host, target = "", self.path
+        host, target = self.tunnelled, self.path
         if target.startswith("http://"):
             parts = urlsplit(target)
             host, target = parts.netloc, parts._replace(scheme="", netloc="").geturl() or "/"
@@ -228,12 +246,19 @@ class Listener:
                 pass
 
 
-def listen(answer: Callable[[Request], Reply], failed: Callable[[str], None], port: int = 0) -> Listener:
+def listen(
+    answer: Callable[[Request], Reply],
+    failed: Callable[[str], None],
+    port: int = 0,
+    context: ssl.SSLContext | None = None,
+) -> Listener:
     """Serve on a port of the loopback interface, a free one by default.
 
-    `failed` gets the traceback when `answer` raised what is no `HangUp`: a fault of the stand-in.
+    `failed` gets the traceback when `answer` raised what is no `HangUp`: a fault of the stand-in. With
+    `context` it is a proxy, too, that answers in the place of every https host.
     """
     server = _Server(answer, failed, port)
+    server.context = context
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     return Listener(server.server_port, server, thread)
