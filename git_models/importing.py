@@ -15,6 +15,7 @@ from git_models import (
     paths,
     patterns,
     places,
+    releasing,
     remotes,
     safety,
     staging,
@@ -95,7 +96,7 @@ def run(
     public = not mirror or _is_public(repo, url)
     fields = {"urls": links if public else (old.urls if old else ()), "source": (old and old.source) or url}
     done = staging.register(repo, known, [staging.Kept(path, digests, None, doubt)], fields, remove={})
-    placed = worktree.sync(repo, wanted=[path], releasable=exchange.releasable(repo))
+    placed = worktree.sync(repo, wanted=[path], releasable=releasing.releasable(repo))
     for _, reason in placed.refused:
         raise ModelsError(f"{path} is recorded, but was not put in place: {reason}", f"git models checkout {path}")
     return Imported(manifests.current(repo).models[path], bool(done.new or done.changed or done.moved), doubt)
