@@ -123,8 +123,9 @@ def _origin_url(here: Repo) -> str:
 
 
 def _report_weights(here: Repo, out: Output) -> None:
-    """Weights that git tracks, or that .gitignore hides: both are why people come here."""
+    """Weights that git tracks, that .gitignore hides, or that GitHub refuses: why people come here."""
     from git_models import patterns
+    from git_models.migrate import choose
 
     globs = staging.track_patterns(here, manifests.current(here))
     answer = git.run("ls-files", "-z", "--full-name", "--", *patterns.pathspecs(globs), cwd=here.top)
@@ -138,6 +139,10 @@ def _report_weights(here: Repo, out: Output) -> None:
             f"git tracks {plural(len(tracked), 'weight file')} ({tracked[0]} …): "
             f"git models add {tracked[0]} moves it out"
         )
+    refused = choose.large(choose.revisions([], False), here.config.limit) if here.config.limit else {}
+    if refused:
+        what = plural(len(refused), "file", "files")
+        out.result(f"commits that were not pushed hold {what} that GitHub would refuse: git models migrate history")
     from git_models.commands.status import hidden
 
     ignored = hidden(here)

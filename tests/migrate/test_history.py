@@ -108,6 +108,11 @@ def test_undo_refuses_when_a_branch_has_moved_on_and_says_where_the_old_commits_
     assert everything(project) == before
 
 
+def test_setup_says_that_github_would_refuse_the_history(project: Sandbox) -> None:
+    project.git("config", "models.limit", "1M")
+    assert "hold 4 files that GitHub would refuse: git models migrate history" in project.models("setup").out
+
+
 @pytest.mark.slow
 def test_forget_lets_git_give_the_space_back(project: Sandbox) -> None:
     project.models("migrate", "history")
