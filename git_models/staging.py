@@ -303,6 +303,7 @@ def save_stat(repo: Repo, records: dict[str, statcache.Record]) -> None:
     except ManifestError:
         named = {}
     statcache.save(stat_file(repo), records, named)
+    statcache.watch(os.path.join(repo.state, "watched"), repo.top, stat_file(repo))
 
 
 def modified(repo: Repo, known: Manifest, cache: Mapping[str, statcache.Record]) -> list[str]:

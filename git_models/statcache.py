@@ -71,10 +71,22 @@ def changed(file: str, top: str) -> bool:
     return False
 
 
-def gone(file: str, top: str) -> bool:
-    """Whether any recorded file is not there."""
-    return not all(os.path.lexists(os.path.join(top, path)) for path in load(file))
+def watch(file: str, top: str, stat: str) -> None:
+    """Write the list of recorded files for `find -cnewer`: whichever changes from now on is newer than the list.
+
+    Names end with NUL and begin with `./`. The list is as old as can be while one of them has changed already.
+    """
+    temp = f"{file}.{os.getpid()}"
+    with open(temp, "wb") as stream:
+        for path in load(stat):
+            stream.write(b"./%s\0" % os.fsencode(path))
+        stream.flush()
+        # By the clock of the file system. What changes while we look is newer.
+        now = os.fstat(stream.fileno()).st_mtime_ns
+    since = 0 if changed(stat, top) else now - _TICK
+    os.utime(temp, ns=(since, since))
+    os.replace(temp, file)
 
 
 if __name__ == "__main__":
-    sys.exit((gone if "gone" in sys.argv[3:] else changed)(*sys.argv[1:3]))
+    sys.exit(changed(*sys.argv[1:3]))

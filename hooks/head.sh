@@ -19,7 +19,10 @@ earlier() {
 # git asks before, at and after each change of a ref; we listen to one of the three.
 case @NAME@ in reference-transaction) [ -x "$before" ] || [ "$1" = committed ] || exit 0 ;; esac
 input=
-case @NAME@ in pre-push | post-rewrite | reference-transaction) input=$(cat) ;; esac
+case @NAME@ in
+pre-push | post-rewrite) input=$(cat) ;;
+reference-transaction) [ ! -x "$before" ] || input=$(cat) ;;
+esac
 if [ -x "$before" ]; then
 	case @NAME@ in
 	pre-push | post-rewrite | reference-transaction) printf '%s\n' "$input" | earlier "$@" || exit ;;
@@ -58,10 +61,21 @@ called_with() {
 	# The pre-commit framework stands in between.
 	[ -z "$PRE_COMMIT_RUNNING_LEGACY" ] || pid=$(ps -o ppid= -p "$PPID" | tr -d ' ')
 	if [ -r "/proc/$pid/cmdline" ]; then
-		tr '\0' '\n' <"/proc/$pid/cmdline"
+		grep -zqxF "$@" "/proc/$pid/cmdline"
 	else
-		ps -o args= -p "$pid" | tr ' ' '\n'
-	fi | grep -qxF "$@"
+		ps -o args= -p "$pid" | tr ' ' '\n' | grep -qxF "$@"
+	fi
+}
+
+# Whether a model on disk may be another than the one that is recorded. `watched` names them all and is
+# as old as our last look; the kernel sets a file's change time, whatever is done to the file.
+touched() {
+	[ -e "$state/stat" ] && [ -x "$python" ] && [ -e "$package/statcache.py" ] || return 1
+	list=$state/watched
+	if [ -e "$list" ]; then
+		[ -n "$(xargs -0 sh -c 'exec find "$@" -prune -cnewer "$0"' "$list" <"$state/watched" 2>/dev/null)" ] || return 1
+	fi
+	! "$python" -I -S "$package/statcache.py" "$state/stat" .
 }
 
 # Whether models.yaml is not the one that the models on disk were last made to match.

@@ -1,12 +1,10 @@
 
 # What may be a weight: the default globs and the manifest's, then this clone's own.
 set --
+[ -e "$state/pathspecs" ] || start
 while IFS= read -r glob; do
 	set -- "$@" "$glob"
-done <<END
-$(cat "$state/pathspecs" 2>/dev/null)
-END
-[ -n "$1" ] || start
+done <"$state/pathspecs"
 
 # A staged file from `floor` bytes on is looked at: half of what GitHub (or models.limit) refuses.
 floor=50000000
@@ -28,8 +26,7 @@ END
 # A commit that replaces HEAD may keep a weight of HEAD's.
 against=HEAD
 if called_with -e --amend -e --amen -e --ame -e --am; then against=HEAD^; fi
-git rev-parse -q --verify "$against" >/dev/null || start
-git diff-index --cached --quiet --no-renames --diff-filter=d "$against" -- "$@" || start
+git diff-index --cached --quiet --no-renames --diff-filter=d "$against" -- "$@" 2>/dev/null || start
 git diff-index --cached --no-renames --diff-filter=d --no-abbrev "$against" |
 	cut -d ' ' -f 4 | git cat-file --batch-check='%(objectsize)' | {
 	while read -r size _; do
@@ -40,8 +37,7 @@ git diff-index --cached --no-renames --diff-filter=d --no-abbrev "$against" |
 	done
 } || start
 
-# A recorded model that changed on disk.
-if [ -e "$state/stat" ] && [ -x "$python" ] && [ -e "$package/statcache.py" ]; then
-	"$python" -I -S "$package/statcache.py" "$state/stat" . || start
-fi
+! touched || start
+# For post-commit: git did ask us about this commit.
+echo "$PPID" >"$state/asked"
 exit 0
