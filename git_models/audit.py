@@ -14,6 +14,7 @@ from git_models import (
     manifest,
     manifests,
     messages,
+    naming,
     objects,
     patterns,
     places,
@@ -177,6 +178,9 @@ def manifest_of(repo: Repo) -> tuple[Manifest, Audit]:
 
 def _entry(repo: Repo, entry: Entry) -> Iterator[Finding]:
     path = entry.path
+    if repo.config.naming and (why := naming.fault(repo.config.naming, entry.label)):
+        better = naming.suggested(repo.config.naming, entry)
+        yield Finding(f"{path}: {entry.label} {why}", f"git models edit {path} --name {better}", path)
     if not entry.sha256:
         pin = f"git models pull {path} && git models add {path}"
         yield Finding(f"{path} has no sha256, and an md5 alone can be forged", pin, path)

@@ -47,6 +47,7 @@ class Config(NamedTuple):
     max_store: int = 0  # bytes that the store may hold, 0 is no limit
     min_copies: int = 1  # places that must hold an object before this clone gives it up
     backup: tuple[str, ...] = ()  # folders, URLs or names of places
+    naming: str = ""  # a pattern for names of models; "" is none
     layout: str = ""  # folder of trained/, active/ and the others; "" is none
     scan: str = "warn"
     urls: Mapping[str, str] = {}  # models.<name>.url
@@ -116,6 +117,7 @@ def parse(data: bytes) -> Config:
         max_store=parse_size(one("models.maxstore", "0")),
         min_copies=max(1, count("models.mincopies", 1)),
         backup=tuple(raw.get("models.backup", ())),
+        naming=one("models.naming", ""),
         layout=one("models.layout", "").strip("/"),
         scan=choice("models.scan", "warn", "block", "off"),
         urls=_named(raw, "models.", ".url"),

@@ -11,6 +11,7 @@ from git_models import (
     index,
     layout,
     manifest,
+    naming,
     objects,
     paths,
     releasing,
@@ -22,7 +23,7 @@ from git_models import (
     worktree,
 )
 from git_models.errors import ModelsError
-from git_models.manifest import Manifest
+from git_models.manifest import Entry, Manifest
 from git_models.repo import Repo
 from git_models.sight import Sight
 from git_models.staging import Advance
@@ -68,6 +69,8 @@ def plan(repo: Repo, known: Manifest, file: str, name: str | None, fields: Mappi
             f"git models upload {file} ANOTHER-NAME\n"
             "git models setup --layout data/models   # then a new file under an old name is its new version",
         )
+    if path not in known.models:
+        naming.refuse(repo.config.naming, Entry(path, name=label), f"git models upload {file}")
     about = dict(fields)
     if inside != path:
         about.setdefault("source", inside or _private(file))

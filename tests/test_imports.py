@@ -24,6 +24,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "hashing",
         "manifest",
         "messages",
+        "naming",
         "output",
         "paths",
         "patterns",

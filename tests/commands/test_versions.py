@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from git_models import manifest, tagging
@@ -96,3 +98,17 @@ def test_edit_sets_what_models_yaml_says_and_nothing_else(recorded: Sandbox) -> 
     assert recorded.status() == ["M  models.yaml"]
     for wrong in (["--metric", "x"], ["--name", "a/b"], ["--name", "a@b"], []):
         recorded.models("edit", MODEL, *wrong, code=2)
+
+
+def test_names_follow_the_pattern_of_models_naming(ready: Sandbox) -> None:
+    ready.git("config", "models.naming", "{model_type}_{version}_{date}.pt")
+    ready.weight("yolo.pt", seed=4)
+    before = snapshot(ready)
+    refused = ready.models("add", "yolo.pt", "--tag", "2.0.0", code=1).err
+    better = f"yolo_2.0.0_{time.strftime('%Y%m%d')}.pt"
+    assert f"git models add yolo.pt --name {better}" in refused
+    assert "is not named like" in ready.models("upload", "yolo.pt", code=1).err
+    assert snapshot(ready) == before
+    ready.models("add", "yolo.pt", "--tag", "2.0.0", "--name", better)
+    found = answer(ready, "check", code=1)["findings"]
+    assert [f["path"] for f in found] == [MODEL], "only the one that was recorded before"
