@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Collection, Iterator
 from typing import NamedTuple
 
-from git_models import git, messages, remotes
+from git_models import git, messages, objects, remotes
 from git_models.errors import ModelsError
 from git_models.manifest import Manifest
 from git_models.remotes.base import Remote
@@ -89,6 +89,15 @@ def is_own(repo: Repo, url: str) -> bool:
     origin = next(iter(repo.config.git_remotes.get("origin", ())), "")
     own = _store_of(repo, origin) if origin else None
     return own is not None and remotes.same_store(url, [own])
+
+
+def holders(repo: Repo, known: Manifest) -> dict[str, list[Place]]:
+    """Object (sha256) → the places that were seen to hold it; nobody is asked."""
+    found: dict[str, list[Place]] = {}
+    for place in for_pull(repo, known):
+        for oid in objects.held(repo.models, place.url):
+            found.setdefault(oid, []).append(place)
+    return found
 
 
 def contributor(repo: Repo) -> Place | None:

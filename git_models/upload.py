@@ -45,7 +45,7 @@ def missing(
         return []
     names = [asset for item in items for asset in item.assets]
     held = Crew(pace or Pace(), 30.0, wait).keep_trying(lambda: remote.has(names))
-    return [item for item in items if any(_fault(held.get(up.asset), up) for up in _uploads(item, ""))]
+    return [item for item in items if any(_fault(held.get(up.asset), up) for up in uploads_of(item, ""))]
 
 
 def upload(
@@ -130,7 +130,8 @@ def parts_of(file: str, asset: str, most: int) -> tuple[Part, ...]:
     return tuple(parts)
 
 
-def _uploads(item: Item, file: str) -> Iterator[Upload]:
+def uploads_of(item: Item, file: str) -> Iterator[Upload]:
+    """What has to be sent of an item that lies in a local file: itself, or its parts."""
     label = f"{item.path} {item.version}".strip()
     if not item.parts:
         yield Upload(item.asset, file, 0, item.size, item.sha256, item.md5, label)
@@ -151,7 +152,7 @@ def _checked(item: Item, file: str, remote: Remote) -> list[Upload]:
         raise ModelsError(
             f"{item.path}: {file} has {size} bytes, models.yaml says {item.size}", fix="git models verify"
         )
-    ups = list(_uploads(item, file))
+    ups = list(uploads_of(item, file))
     if remote.limit is not None and (large := [up for up in ups if up.size > remote.limit]):
         raise RemoteError(
             f"{item.path}: {shown(large[0].size)} in one piece is too much for {remote.name} ({shown(remote.limit)})",

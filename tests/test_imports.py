@@ -58,6 +58,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "backups",
         "clearing",
         "committing",
+        "copying",
         "diagnosis",
         "driver",
         "events",

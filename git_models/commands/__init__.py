@@ -42,6 +42,7 @@ COMMANDS = {
     "migrate": ("migrate", "an existing project: history, Git LFS, DVC"),
     "export": ("export", "the way back: to Git LFS"),
     "adopt": ("adopt", "take over what only a contributor's fork holds"),
+    "copy": ("copy", "copy objects from one place to another"),
     "remote": ("remote", "the places that keep the bytes"),
     "login": ("login", "a token for GitHub"),
     "du": ("du", "what the models take up, and where"),

@@ -34,7 +34,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
     cloud = _cloud(here, known, set(names))
     kept = [b for b in _backups(here, known) if not args.paths or b.source in set(names)]
     active = [a for a in activation.look(here, known) if not args.paths or a.path in set(names)]
-    _trained(here, found, {a.path for a in active}, args.long, out)
+    _trained(here, known, found, {a.path for a in active}, args.long, out)
     for place, entries in cloud.items():
         total = sum(max(e.size, 0) for e in entries)
         out.result(f"Cloud: {place} holds {plural(len(entries), 'object')} ({size(total)})")
@@ -77,10 +77,11 @@ def _backups(here: Repo, known: Manifest) -> list[Backup]:
     return [b for shelf in backups.searched(here, known) if not shelf.place for b in backups.held(here, shelf)]
 
 
-def _trained(here: Repo, found: Sequence[State], active: set[str], long: bool, out: Output) -> None:
+def _trained(here: Repo, known: Manifest, found: Sequence[State], active: set[str], long: bool, out: Output) -> None:
     if found:
         out.result(f"Trained: {plural(len(found), 'model')}, {size(sum(max(s.entry.size, 0) for s in found))}")
     width = max((len(s.path) for s in found), default=0)
+    holders = places.holders(here, known) if long else {}
     for path, entry, state, _ in found:
         shown = size(entry.size) if entry.size >= 0 else "?"
         words = [_word(state), *(["active"] if path in active else []), *([f"({entry.name})"] if entry.name else [])]
@@ -89,6 +90,7 @@ def _trained(here: Repo, found: Sequence[State], active: set[str], long: bool, o
         if long:
             out.result(f"    sha256 {entry.sha256 or '-'}")
             out.result(f"    md5 {entry.md5 or '-'}  asset {entry.asset or '-'}")
+            out.result(f"    on {', '.join(p.name for p in holders.get(entry.sha256, ())) or '-'}")
             for version in entry.versions:
                 out.result(f"    {version.version} {version.date} {size(version.size)} sha256 {version.sha256}")
 

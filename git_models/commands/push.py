@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 
 from git_models import exchange, history, manifests, messages, places, releasing, repo, selection
+from git_models.errors import ModelsError
+from git_models.exchange import Failure, Pushed
 from git_models.output import Output, plural, size
 
 
@@ -31,7 +33,13 @@ def run(args: argparse.Namespace, out: Output) -> int:
     targets = [places.by_name(here, known, args.remote)] if args.remote else places.for_push(here, known)
     reports, failed = [], False
     for place in targets:
-        done = exchange.push(here, place, entries, out, dry_run=args.dry_run, ask=True)
+        try:
+            done = exchange.push(here, place, entries, out, dry_run=args.dry_run, ask=True)
+        except ModelsError as error:
+            if len(targets) == 1:
+                raise
+            # The other places get theirs all the same.
+            done = Pushed(place, (), 0, 0, (Failure(place.name, error),))
         total = sum(e.size for e in done.sent)
         if args.dry_run:
             out.result(f"would upload {plural(len(done.sent), 'object')} ({size(total)}) to {place.url}")

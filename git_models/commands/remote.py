@@ -8,7 +8,7 @@ import os
 import re
 import secrets
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 
 from git_models import git, manifests, places, remotes, repo, urls
@@ -41,7 +41,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     remove = action("remove", "forget a place; what it keeps stays there")
     remove.add_argument("name", metavar="NAME")
     remove.add_argument("--local", action="store_true", help="in this clone only, not in models.yaml")
-    action("default", "send models to this place").add_argument("name", metavar="NAME")
+    default = action("default", "send models to this place, or every model to each of several")
+    default.add_argument("names", metavar="NAME", nargs="+")
     action("trust", "approve a place that models.yaml names, in this clone").add_argument("name", metavar="NAME")
     test = action("test", "put a small file there, look at it, get it back, delete it")
     test.add_argument("name", metavar="NAME", nargs="?", help="the place by name or URL (default: where models go)")
@@ -56,7 +57,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
         "list": lambda: _list(here, known, out),
         "add": lambda: _add(here, known, args, out),
         "remove": lambda: _remove(here, known, args, out),
-        "default": lambda: _default(here, known, args.name, out),
+        "default": lambda: _default(here, known, args.names, out),
         "trust": lambda: _trust(here, known, args.name, out),
         "test": lambda: _test(here, known, args, out),
     }
@@ -143,16 +144,24 @@ def _remove(here: Repo, known: Manifest, args: argparse.Namespace, out: Output) 
     return 0
 
 
-def _default(here: Repo, known: Manifest, name: str, out: Output) -> int:
-    place = places.by_name(here, known, name)
-    places.need_writable(place)
-    if not places.connect(here, place).writable:
-        raise ModelsError(f"{place.name} ({place.url}) can only be read", "git models remote add NAME URL")
-    # Only a name of the configuration is looked up there; other places go by their URL.
-    value = name if name in here.config.urls else place.url
-    git.run("config", "--replace-all", "models.remote", value, cwd=here.top)
-    out.result(f"models go to {place.name} ({place.url})")
-    out.document({"name": place.name, "url": place.url})
+def _default(here: Repo, known: Manifest, names: Sequence[str], out: Output) -> int:
+    chosen = [places.by_name(here, known, name) for name in dict.fromkeys(names)]
+    for place in chosen:
+        places.need_writable(place)
+        if not places.connect(here, place).writable:
+            raise ModelsError(f"{place.name} ({place.url}) can only be read", "git models remote add NAME URL")
+    for first, place in enumerate(chosen):
+        # Only a name of the configuration is looked up there; other places go by their URL.
+        value = place.name if place.name in here.config.urls else place.url
+        git.run("config", "--add" if first else "--replace-all", "models.remote", value, cwd=here.top)
+    out.result(f"models go to {', '.join(f'{p.name} ({p.url})' for p in chosen)}")
+    out.document(
+        {
+            "name": chosen[0].name,
+            "url": chosen[0].url,
+            "remotes": [{"name": p.name, "url": p.url} for p in chosen],
+        }
+    )
     return 0
 
 

@@ -6,7 +6,7 @@ import argparse
 import os
 from collections.abc import Sequence
 
-from git_models import git, history, layout, manifests, objects, patterns, repo, staging
+from git_models import git, history, layout, manifests, objects, patterns, places, repo, staging
 from git_models.output import Output, plural, size
 from git_models.sight import MISSING, MODIFIED, OK, Sight, State, states
 
@@ -38,9 +38,12 @@ def run(args: argparse.Namespace, out: Output) -> int:
             words.append("in the store")
         rows.append((state, words))
     strangers, ignored = unrecorded(here), hidden(here)
+    holders = places.holders(here, known)
     for state, words in rows:
         if words != [OK] or out.verbose:
-            out.result(f"  {', '.join(words):<22} {state.path} ({size(max(state.entry.size, 0))})")
+            on = ", ".join(p.name for p in holders.get(state.entry.sha256, ()))
+            facts = f"{size(max(state.entry.size, 0))}{'; on ' if on else ''}{on}"
+            out.result(f"  {', '.join(words):<22} {state.path} ({facts})")
     for path in strangers[:20]:
         out.result(f"  {'not recorded':<22} {path}")
     if len(strangers) > 20:
@@ -58,6 +61,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
                     "size": s.entry.size,
                     "sha256": s.entry.sha256,
                     "pushed": "not pushed" not in w,
+                    "on": [p.url for p in holders.get(s.entry.sha256, ())],
                 }
                 for s, w in rows
             ],

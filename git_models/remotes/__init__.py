@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from git_models.errors import RemoteError, UsageError
-from git_models.remotes.base import Linking, Options, Remote, Source
+from git_models.remotes.base import Linking, Options, Remote, Source, Taking
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -18,6 +18,7 @@ __all__ = [
     "Options",
     "Remote",
     "Source",
+    "Taking",
     "file_of",
     "from_git_remote",
     "github_host",

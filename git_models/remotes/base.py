@@ -144,3 +144,15 @@ class Linking(Protocol):
     def link(self, asset: str) -> str:
         """That URL; "" where the asset is not there or not public. Raises Transient, RemoteError."""
         ...
+
+
+@runtime_checkable
+class Taking(Protocol):
+    """A remote that can get an asset from another one without the bytes passing through this program."""
+
+    def take(self, source: Source, upload: Upload) -> bool:
+        """Copy it; False where these two cannot. The caller verifies with `has`. Raises as `Remote.put`.
+
+        `upload` says what it must be; it has no file.
+        """
+        ...

@@ -18,7 +18,7 @@ from urllib.parse import quote, unquote
 
 from git_models import git
 from git_models.errors import ModelsError, NotThere, Offline, RemoteError, StartOver, Transient, UsageError
-from git_models.remotes.base import Advance, Held, Options, RateLimited, Upload
+from git_models.remotes.base import Advance, Held, Options, RateLimited, Source, Upload
 from git_models.remotes.unfinished import is_unfinished, name_for
 from git_models.urls import redact
 
@@ -159,6 +159,18 @@ class Rclone:
 
     def finish(self) -> None:
         """See Remote."""
+
+    def take(self, source: Source, upload: Upload) -> bool:
+        """See Taking; rclone lets the services copy where they can, and compares hashes where both tell them."""
+        can = self._can()
+        if not isinstance(source, Rclone) or not can.hashes:
+            return False
+        name = self._checked(upload.asset)
+        if not self._stat(name):
+            self._run(("copyto",), ("--ignore-existing",), source._place.at(name), self._place.at(name))
+            self._check(name, upload, can)
+            self._hashed[name] = upload.sha256
+        return True
 
     def get(self, asset: str, start: int = 0, stop: int | None = None, tag: str | None = None) -> Reading:
         """See Source; the tag is made of size and time."""

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from git_models import git
 from git_models.errors import ModelsError, NotThere, RemoteError, StartOver, UsageError
 from git_models.remotes import http, web
-from git_models.remotes.base import Advance, Held, Options, Upload, missing_extra
+from git_models.remotes.base import Advance, Held, Options, Source, Upload, missing_extra
 from git_models.remotes.s3_errors import code_of, explain, status_of
 from git_models.remotes.s3_upload import send, send_parts
 
@@ -162,6 +162,23 @@ class S3:
                 raise NotThere(f"{asset} is not in {self.url}", "whoever recorded it: git models push") from error
             raise self._told(error, "read (s3:GetObject)") from error
         return Reading(answer, self.place.bucket)
+
+    def take(self, source: Source, upload: Upload) -> bool:
+        """See Taking; within one service, up to the 5 GB that it copies in one request."""
+        if not isinstance(source, S3) or upload.size > 5 * 10**9:
+            return False
+        client, other = self._client(), source._client()
+        if client.meta.endpoint_url != other.meta.endpoint_url or self._stranger or source._stranger:
+            return False
+        held = source._look(upload.asset)
+        if held is None or held.sha256 != upload.sha256 or held.size != upload.size:
+            return False
+        if self._look(upload.asset) is None:
+            try:
+                client.copy_object(CopySource=source._at(upload.asset), **self._at(upload.asset))
+            except Exception as error:
+                raise self._told(error, "copy there (s3:PutObject)") from error
+        return True
 
     def delete(self, asset: str) -> None:
         """See Remote."""

@@ -183,16 +183,13 @@ class Web:
         self.name = name
         self.url = base.root.rstrip("/")
         self.site = Site(base, options)
+        self.options = options
 
     def has(self, assets: Collection[str]) -> dict[str, Held]:
         """See Remote; one HEAD each."""
         with ThreadPoolExecutor(ASKED_AT_ONCE) as pool:
             found = list(pool.map(self.look, list(assets)))
         return {held.asset: held for held in found if held}
-
-    def link(self, asset: str) -> str:
-        """See Linking; a server that asks for a password is none."""
-        return self.site.url(asset) if self.look(asset) else ""
 
     def look(self, asset: str) -> Held | None:
         """What lies there under one name, None if nothing does. Raises Transient, RemoteError."""
@@ -240,6 +237,13 @@ class Web:
             response.close()
             raise NotThere(f"{asset} is not at {self.url}", fix="whoever recorded it: git models push")
         return http.answer(response, final, start, tag)
+
+    def link(self, asset: str) -> str:
+        """See Linking."""
+        url = self.site.url(asset)
+        response, _ = http.Client(self.options).follow(url, method="HEAD")  # as anybody: without a password
+        response.close()
+        return url if response.status_code == 200 else ""
 
     def delete(self, asset: str) -> None:
         """See Remote; refused."""

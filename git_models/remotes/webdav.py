@@ -46,7 +46,6 @@ class WebDav(web.Web):
     def __init__(self, base: web.Base, name: str, options: Options) -> None:
         super().__init__(base, name, options)
         self.url = f"webdav+{self.url}{'?put=1' if base.put else ''}"
-        self._options = options
         self._plain = base.put
         self._made = False
 
@@ -73,7 +72,7 @@ class WebDav(web.Web):
         if self._plain:
             self._directly(upload, advance)
             return
-        with name_for(self._options, self.url, upload.asset) as name:
+        with name_for(self.options, self.url, upload.asset) as name:
             temp = self.site.url(name)
             try:
                 self._send(temp, upload, advance, {})

@@ -109,3 +109,15 @@ def test_a_team_shares_models_through_rclone(rclone: None, repo: Sandbox, clone:
     other.models("remote", "trust", "any")
     other.models("pull")
     assert other.sha256("weights/best.pt") == repo.entries()["weights/best.pt"]["sha256"]
+
+
+def test_rclone_copies_between_its_remotes(rclone: None, repo: Sandbox, tmp_path: Path) -> None:
+    for name, where in (("a", f"disk/{tmp_path}/a"), ("b", f"disk/{tmp_path}/b"), ("c", "secret/c")):
+        repo.models("remote", "add", name, f"rclone://{where}", "--no-test")
+    repo.weight("weights/best.pt", 300_000, seed=1)
+    repo.models("add", "weights/best.pt")
+    repo.models("push")
+    assert "without passing" in repo.models("copy", "--from", "a", "--to", "b").err
+    assert "without passing" not in repo.models("copy", "--from", "b", "--to", "c").err  # crypt tells no hash
+    (kept,) = (tmp_path / "b").iterdir()
+    assert kept.read_bytes() == repo.read("weights/best.pt")

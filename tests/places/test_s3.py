@@ -21,7 +21,7 @@ from tests.helpers import ROOT
 from tests.helpers.sandbox import Sandbox
 from tests.helpers.team import until
 from tests.places import servers
-from tests.places.conftest import client, endpoint
+from tests.places.conftest import bucket, client, endpoint
 
 PART = 5 << 20  # the least that the protocol allows
 DATA = hashlib.shake_128(b"a large model").digest(3 * PART + 12_345)
@@ -240,3 +240,21 @@ def test_a_team_shares_models_in_a_bucket(
     assert servers.SECRET not in told.out + told.err
     assert other.sha256("weights/best.pt") == repo.entries()["weights/best.pt"]["sha256"]
     assert other.models("verify", "--remote").code == 0
+
+
+def test_a_bucket_takes_from_another_without_the_bytes_passing_here(
+    moto: str, home: Path, aws: None, repo: Sandbox
+) -> None:
+    bucket(moto, "archive")
+    for name, where in (("cloud", "models/source"), ("archive", "archive/target")):
+        endpoint(home, name, moto)
+        repo.models("remote", "add", name, f"s3://{where}", "--no-test")
+    repo.weight("weights/best.pt", 300_000, seed=1)
+    repo.models("add", "weights/best.pt")
+    repo.models("push")
+    told = repo.models("copy", "--from", "cloud", "--to", "archive")
+    assert "copied 1 object" in told.out
+    assert "without passing through this machine" in told.err
+    entry = repo.entries()["weights/best.pt"]
+    held = remotes.open("s3://archive/target", "archive").has([entry["asset"]])[entry["asset"]]
+    assert (held.size, held.sha256) == (300_000, entry["sha256"])
