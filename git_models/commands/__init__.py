@@ -50,6 +50,7 @@ COMMANDS = {
     "gc": ("gc", "free space on a remote: what no commit names"),
     "prune": ("prune", "free space here: what a remote holds and nobody needs"),
     "verify": ("verify", "hash everything again"),
+    "completion": ("completion", "completion for bash, zsh or fish"),
     "hook": ("hook", ""),
     "merge-driver": ("merge_driver", ""),
 }
@@ -77,8 +78,6 @@ def usage() -> str:
 
 def parse(words: list[str]) -> argparse.Namespace:
     """The options of a command line, and the command's module as `module`. Raises UsageError for an unknown command."""
-    import argparse
-
     from git_models.errors import UsageError
 
     name = ALIASES.get(words[0], words[0])
@@ -87,12 +86,19 @@ def parse(words: list[str]) -> argparse.Namespace:
 
         close = difflib.get_close_matches(name, [*COMMANDS, *ALIASES], 1)
         raise UsageError(f"there is no command {name!r}", f"git models {close[0]}" if close else "git models -h")
+    return parser_of(name, words[0]).parse_args(words[1:])
+
+
+def parser_of(name: str, typed: str) -> argparse.ArgumentParser:
+    """The parser of a command, whose module is imported and becomes the default of `module`."""
+    import argparse
+
     module = import_module(f"git_models.commands.{COMMANDS[name][0] if name in COMMANDS else name}")
-    parser = argparse.ArgumentParser(prog=f"git models {words[0]}", description=module.__doc__, allow_abbrev=False)
+    parser = argparse.ArgumentParser(prog=f"git models {typed}", description=module.__doc__, allow_abbrev=False)
     if COMMANDS.get(name, ("", name))[1]:
         parser.add_argument("-q", "--quiet", action="store_true", help="results and problems only")
         parser.add_argument("-v", "--verbose", action="store_true", help="say more")
         parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
     module.configure(parser)
     parser.set_defaults(module=module)
-    return parser.parse_args(words[1:])
+    return parser
