@@ -65,7 +65,7 @@ def normalise(url: str) -> str:
 
 def links(options: Options | None = None) -> Source:
     """What fetches the `urls:` of an entry: an asset's name is a URL there."""
-    from git_models.remotes.http import Links
+    from git_models.remotes.direct import Links
 
     return Links(options or Options())
 

@@ -338,20 +338,3 @@ def settings(base: str, top: str | None) -> Settings:
             f"the CA file {verify} does not exist", fix="check REQUESTS_CA_BUNDLE and git's http.sslCAInfo"
         )
     return Settings(proxies, os.path.expanduser(verify) if verify else True)
-
-
-class Links:
-    """The Source behind `urls:` of an entry: an asset's name is its https URL."""
-
-    name = "direct link"
-    url = "urls:"
-    several = True
-
-    def __init__(self, options: Options) -> None:
-        self._client = Client(options)
-
-    def get(self, asset: str, start: int = 0, stop: int | None = None, tag: str | None = None) -> Answer:
-        """See Source."""
-        if not asset.startswith("https://") and not loopback(urls.split(asset).host):
-            raise RemoteError(f"{urls.redact(asset)}: only https links are fetched")
-        return self._client.get(asset, start, stop, tag)
