@@ -22,6 +22,7 @@ from git_models import (
     staging,
     transfer,
 )
+from git_models.committing import KEEP_BELOW
 from git_models.errors import ManifestError, ModelsError
 from git_models.exchange import item
 from git_models.findings import Finding
@@ -39,6 +40,7 @@ class Blob(NamedTuple):
     mode: str
     oid: str
     commit: str = ""  # short name of the commit that brings it; "" in the index
+    new: bool = False  # whether that commit's parent has no such path
 
 
 class Audit(NamedTuple):
@@ -122,6 +124,26 @@ def history_of(repo: Repo, start: str, end: str) -> tuple[list[Blob], list[Findi
     return found, [Finding(what.format(oid[:10]), "git fetch --unshallow") for oid in hidden]
 
 
+def past_the_hooks(repo: Repo, known: Manifest) -> list[Finding]:
+    """Weights in commits that are on no remote yet, as a commit with --no-verify, or without hooks, leaves them there.
+
+    A small one that git tracked before is a fixture, which the hooks leave to git.
+    """
+    blobs = list(_introduced(["HEAD", "--not", "--remotes"])) if index.head() else []
+    globs = staging.track_patterns(repo, known)
+    weights = [b for b in blobs if patterns.matches(globs, b.path)]
+    sizes = index.sizes(b.oid for b in weights)
+    weights = [b for b in weights if b.new or sizes.get(b.oid, 0) >= KEEP_BELOW]
+    return files(repo, known, weights).found if weights else []
+
+
+def tracked(repo: Repo, known: Manifest) -> list[Finding]:
+    """Weights that git tracks now, and other files that GitHub would refuse, but for small fixtures."""
+    blobs = in_index()
+    sizes = index.sizes(b.oid for b in blobs)
+    return files(repo, known, [b for b in blobs if sizes.get(b.oid, 0) >= KEEP_BELOW]).found
+
+
 def _commit(name: str, shallow: bool) -> str:
     oid = git.text("rev-parse", "-q", "--verify", "--end-of-options", f"{name}^{{commit}}", ok=(0, 1, 128))
     if not oid:
@@ -143,10 +165,10 @@ def _introduced(revs: Sequence[str]) -> Iterator[Blob]:
         for part in field.split(b"\n"):
             if part.startswith(b":"):
                 path = os.fsdecode(next(fields))
-                _, mode, _, oid, _ = part.decode().split(" ")
+                _, mode, _, oid, kind = part.decode().split(" ")
                 if (path, oid) not in seen:
                     seen.add((path, oid))
-                    yield Blob(path, mode, oid, commit)
+                    yield Blob(path, mode, oid, commit, kind == "A")
             elif part:
                 commit = part.decode()[:10]
 

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from git_models import audit, excludes, git, githooks, history, objects, places, selection
+from git_models import audit, backups, excludes, git, githooks, history, objects, places, selection
 from git_models.errors import ModelsError, Offline
 from git_models.findings import Finding
 from git_models.manifest import Manifest
@@ -60,12 +60,18 @@ def hooks(case: Case) -> Iterator[Finding]:
             yield Finding(f"{hook.file} is somebody else's and ours is not called", setup)
         elif hook.state == "old":
             gone = [p for p in _programs(hook.file) if not os.path.exists(p)]
-            reason = f"starts {gone[0]}, which is gone" if gone else "was written by another version of git models"
-            yield Finding(f"{hook.file} {reason}", setup)
+            yield Finding(f"{hook.file} {f'starts {gone[0]}, which is gone' if gone else hook_drift(hook)}", setup)
     if os.environ.get("GIT_MODELS_SKIP"):
         yield Finding("GIT_MODELS_SKIP is set, so the hooks do nothing", "unset GIT_MODELS_SKIP")
     if len(lacking) < len(looked) and not githooks.pathspecs_agree(repo, case.known):
         yield Finding("the hooks know other patterns than models.yaml", setup)
+
+
+def hook_drift(hook: githooks.Hook) -> str:
+    """What is the matter with a hook of ours that is not as `setup` would write it."""
+    if not os.access(hook.file, os.X_OK):
+        return "is not executable, so git does not run it"
+    return "is not as git models setup writes it: somebody edited it, or it is of another version"
 
 
 def _is_ours(file: str) -> bool:
@@ -131,6 +137,11 @@ def _github(place: Place, remote: Remote) -> Iterator[Finding]:
         yield Finding(f"there is no token for {remote.place.host}: models can be fetched and not pushed", login)
     elif not access.push:
         yield Finding(f"the token from {token.source} may not write to {access.full_name}", login)
+    elif access.scopes is not None and not {"repo", *(() if access.private else ("public_repo",))} & set(access.scopes):
+        scopes = ", ".join(access.scopes) or "none"
+        yield Finding(
+            f"the token from {token.source} lacks the scope repo, so it cannot store models (it has: {scopes})", login
+        )
     if access.full_name.lower() != f"{remote.place.owner}/{remote.place.repo}".lower():
         yield Finding(f"{place.url} is called {access.full_name} now", "git remote set-url origin NEW-URL")
     for draft in remote.store.drafts():
@@ -163,16 +174,29 @@ def excluded(case: Case) -> Iterator[Finding]:
 
 
 def space(case: Case) -> Iterator[Finding]:
-    wanted = selection.selected(case.repo, case.known)
-    need = sum(
-        max(e.size, 0)
-        for e in selection.absent(case.repo, case.known, wanted)
-        if not os.path.exists(case.repo.path(e.path))
-    )
-    free = shutil.disk_usage(case.repo.common).free
-    if free < need + FREE:
-        more = f", and the models that are not here need {size(need)}" if need else ""
-        yield Finding(f"only {size(free)} are free on the disk{more}", f"df -h {case.repo.common}")
+    """Room where models are written: the store and the work tree, folders for backups, folders that are remotes."""
+    repo, known = case.repo, case.known
+    wanted = selection.selected(repo, known)
+    need = sum(max(e.size, 0) for e in selection.absent(repo, known, wanted) if not os.path.exists(repo.path(e.path)))
+    largest = max((e.size for e in known.models.values()), default=0)
+    folders = {repo.common: need, repo.top: need}
+    try:
+        folders |= {shelf.where: largest for shelf in backups.shelves(repo, known) if not shelf.place}
+        near = (p for p in places.for_push(repo, known) if p.url.startswith("file:"))
+        folders |= {getattr(places.connect(repo, p), "path", repo.top): largest for p in near}
+    except ModelsError:
+        pass  # other checks say what is wrong with these places
+    volumes: dict[int, tuple[str, int]] = {}
+    for folder, count in folders.items():
+        while folder and not os.path.isdir(folder):
+            folder = os.path.dirname(folder)
+        device = os.stat(folder).st_dev
+        volumes[device] = max(volumes.get(device, ("", -1)), (folder, count), key=lambda v: v[1])
+    for folder, count in volumes.values():
+        free = shutil.disk_usage(folder).free
+        if free < count + FREE:
+            more = f", and what is to be written there needs {size(count)}" if count else ""
+            yield Finding(f"only {size(free)} are free on the disk of {folder}{more}", f"df -h {folder}")
 
 
 def models(case: Case) -> Iterator[Finding]:

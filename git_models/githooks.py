@@ -82,6 +82,17 @@ def look(repo: Repo) -> list[Hook]:
     return found
 
 
+def astray(repo: Repo) -> list[Hook]:
+    """The hooks that were edited, replaced or removed since `setup` wrote them; [] where none was ever written."""
+    looked = look(repo)
+    if any(h.state in ("ours", "old") for h in looked):
+        framework = {h.event for h in looked if FRAMEWORK in (_read(os.path.join(folder(repo), h.event)) or b"")}
+        return [h for h in looked if h.state != "ours" and h.event not in framework]
+    usual = os.path.join(repo.common, "hooks")
+    bypassed = [e for e in EVENTS if MARK in (_read(os.path.join(usual, e)) or b"")[:200]]
+    return [h for h in looked if h.event in bypassed]
+
+
 def uploads(repo: Repo) -> bool:
     """Whether a push from this clone brings the models: by our hook, or by the framework's with our stage."""
     file = os.path.join(folder(repo), "pre-push")

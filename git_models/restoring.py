@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from git_models import backups, excludes, journal, layout, link, lock, objects, paths, places, transfer
@@ -289,15 +289,3 @@ def _fetched(repo: Repo, backup: Backup, folder: str, out: Output) -> str:
     if done.failed:
         raise done.failed[0][1]
     return temp
-
-
-def damaged(repo: Repo, known: Manifest) -> Iterator[tuple[Backup, str]]:
-    """Backups in folders that are not what their metadata say, by their size and, where that fits, their hash."""
-    for shelf in backups.searched(repo, known):
-        for backup in backups.held(repo, shelf) if shelf.place is None else ():
-            if not backup.sha256:
-                continue
-            if os.path.getsize(backup.file) != backup.size:
-                yield backup, f"has {os.path.getsize(backup.file)} bytes instead of {backup.size}"
-            elif _digests(backup.file).sha256 != backup.sha256:
-                yield backup, "has another SHA-256 than its metadata say"

@@ -56,6 +56,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "audit",
         "caller",
         "backups",
+        "checkup",
         "clearing",
         "committing",
         "copying",

@@ -1,10 +1,10 @@
-"""Find what is wrong with this clone: hooks, places, token, manifest, store, disk. Each finding with what mends it."""
+"""Find what is wrong with this clone: hooks, places, token, sizes, disk, permissions, backups. Each with its cure."""
 
 from __future__ import annotations
 
 import argparse
 
-from git_models import diagnosis, findings, manifest, manifests, repo
+from git_models import checkup, diagnosis, findings, manifest, manifests, repo
 from git_models.errors import ManifestError
 from git_models.findings import Finding
 from git_models.output import Output
@@ -23,7 +23,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
     case = diagnosis.Case(here, known)
     found: list[Finding] = []
     report = []
-    for name, check in diagnosis.CHECKS.items():
+    for name, check in {**diagnosis.CHECKS, **checkup.CHECKS}.items():
         said = list(check(case))
         out.result(f"{'ok' if not said else 'PROBLEM':<8} {name}")
         for finding in said:

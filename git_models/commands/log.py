@@ -1,17 +1,19 @@
 """The versions of models, the newest first: who recorded which bytes when, under which number, with which note.
 
-Through renames and merged branches; with --all, on every branch. --markdown writes a changelog.
+Through renames and merged branches; with --all, on every branch. --markdown writes a changelog. --local
+tells instead what happened in this clone: uploads, downloads, backups and the like.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from git_models import lineage, manifests, repo, selection
-from git_models.errors import ModelsError
+from git_models import journal, lineage, manifests, repo, selection
+from git_models.errors import ModelsError, UsageError
 from git_models.lineage import Row
 from git_models.output import Output, safe, size
 from git_models.repo import Repo
@@ -22,10 +24,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-n", "--max-count", type=int, metavar="N", help="at most so many versions")
     parser.add_argument("--all", action="store_true", help="on every branch and tag, not only on this one")
     parser.add_argument("--markdown", action="store_true", help="as tables, a changelog")
+    parser.add_argument("--local", action="store_true", help="what happened in this clone, the newest first")
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
+    if args.local and (args.all or args.markdown):
+        raise UsageError("--local tells of this clone alone", "git models log --local PATH")
     here = repo.find()
+    if args.local:
+        return _local(here, args, out)
     found = list(islice(_rows(here, args.paths, args.all), args.max_count))
     if args.markdown:
         for line in _markdown(found):
@@ -38,6 +45,21 @@ def run(args: argparse.Namespace, out: Output) -> int:
     if not found:
         out.note("no models yet. Next: git models add PATH")
     out.document({"log": [_described(row) for row in found]})
+    return 0
+
+
+def _local(here: Repo, args: argparse.Namespace, out: Output) -> int:
+    """What the journal says. Paths are looked for as typed, so that models that are gone are found, too."""
+    wanted = {name for text in args.paths for name in (text, here.relative(text))}
+    events = [e for e in journal.read(here.models) if not wanted or {e.path, os.path.basename(e.path)} & wanted]
+    found = list(islice(reversed(events), args.max_count))
+    for event in found:
+        count = size(event.size) if event.size >= 0 else ""
+        more = "  ".join(filter(None, (event.place, event.name, event.version)))
+        out.result(f"{event.at[:19].replace('T', ' ')}  {event.event:<8} {event.path}  {count}  {more}".rstrip())
+    if not found:
+        out.note("nothing has happened here yet")
+    out.document({"events": [event._asdict() for event in found]})
     return 0
 
 

@@ -6,7 +6,7 @@ import argparse
 import os
 from collections.abc import Sequence
 
-from git_models import git, history, layout, manifests, objects, patterns, places, repo, staging
+from git_models import audit, git, githooks, history, layout, manifests, objects, patterns, places, repo, staging
 from git_models.output import Output, plural, size
 from git_models.sight import MISSING, MODIFIED, OK, Sight, State, states
 
@@ -51,7 +51,15 @@ def run(args: argparse.Namespace, out: Output) -> int:
     if ignored:
         shown = ", ".join(ignored[:3]) + (" …" if len(ignored) > 3 else "")
         out.result(f"{plural(len(ignored), 'weight file is', 'weight files are')} hidden by .gitignore: {shown}")
+    strays, past = githooks.astray(here), audit.past_the_hooks(here, known)
+    for finding in past[:20]:
+        out.result(f"  {'past the hooks':<22} {finding.what}")
     _advise(rows, [*strangers, *ignored], out)
+    if past:
+        out.result(f"committed past the hooks: {past[0].fix}")
+    if strays:
+        what = ", ".join(h.event for h in strays)
+        out.result(f"hooks edited, replaced or removed ({what}): git models doctor, then git models setup")
     out.document(
         {
             "models": [
@@ -67,6 +75,8 @@ def run(args: argparse.Namespace, out: Output) -> int:
             ],
             "unrecorded": strangers,
             "ignored": ignored,
+            "past_hooks": [f.path for f in past],
+            "hooks": [{"event": h.event, "state": h.state} for h in strays],
         }
     )
     return 0

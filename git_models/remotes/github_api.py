@@ -42,6 +42,7 @@ class Access(NamedTuple):
     private: bool
     push: bool
     archived: bool
+    scopes: tuple[str, ...] | None = None  # of a classic token; others tell none
 
 
 class Identity(NamedTuple):
@@ -95,10 +96,16 @@ class Api:
 
     def access(self) -> Access:
         """What the token (or the public) may do here. Raises Refused (404), RemoteError."""
-        repo = self.call("GET", "")
+        with self._ask("GET", self._url(""), None) as response:
+            repo = json_of(response)
+            scopes = response.headers.get("X-OAuth-Scopes")
         rights = repo.get("permissions") or {}
         return Access(
-            str(repo["full_name"]), bool(repo["private"]), bool(rights.get("push")), bool(repo.get("archived"))
+            str(repo["full_name"]),
+            bool(repo["private"]),
+            bool(rights.get("push")),
+            bool(repo.get("archived")),
+            None if scopes is None else tuple(filter(None, scopes.replace(" ", "").split(","))),
         )
 
     def _url(self, path: str) -> str:
