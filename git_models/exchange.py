@@ -145,6 +145,7 @@ def push(
             jobs=repo.config.jobs,
             advance=advance,
             wait=countdown(out),
+            lasting=True,  # they lie in the store
         )
     if total > _TELLING:
         _note_rate(repo, total / max(time.monotonic() - began, 0.1))

@@ -62,7 +62,7 @@ def place(
                 continue
             try:
                 uses[entry.sha256] -= 1
-                lone = uses[entry.sha256] == 0 and releasable(entry.sha256)
+                lone = uses[entry.sha256] == 0 and releasable(entry.sha256) and _one_name(repo, entry)
                 same_fs = os.fstat(parent).st_dev == os.stat(repo.common).st_dev
                 temp = "" if lone and same_fs else _copy(repo, entry, parent, name)
                 advance(entry.size)
@@ -131,6 +131,28 @@ def _copy(repo: Repo, entry: Entry, parent: int, name: str) -> str:
     return temp
 
 
+def _one_name(repo: Repo, entry: Entry) -> bool:
+    """Whether the object has one name: a folder that keeps models may link to it."""
+    return os.stat(objects.path(repo.models, entry.sha256)).st_nlink == 1
+
+
+def _move(repo: Repo, entry: Entry, parent: int, name: str) -> None:
+    """Rename the object to the path. Under its temp name no push finds it any more to link to it."""
+    file, temp = objects.path(repo.models, entry.sha256), link.unfinished(name)
+    _drop(parent, temp)
+    os.rename(file, temp, dst_dir_fd=parent)
+    try:
+        lone = os.stat(temp, dir_fd=parent, follow_symlinks=False).st_nlink == 1
+        if lone:
+            os.rename(temp, name, src_dir_fd=parent, dst_dir_fd=parent)
+            return
+    except BaseException:
+        os.rename(temp, file, src_dir_fd=parent)
+        raise
+    os.rename(temp, file, src_dir_fd=parent)
+    os.rename(_copy(repo, entry, parent, name), name, src_dir_fd=parent, dst_dir_fd=parent)
+
+
 def _flush(ready: Sequence[tuple[Entry, int, str, str]]) -> None:
     if len(ready) > 8:
         os.sync()
@@ -154,6 +176,6 @@ def _land(repo: Repo, sight: Sight, entry: Entry, parent: int, name: str, temp: 
     if temp:
         os.rename(temp, name, src_dir_fd=parent, dst_dir_fd=parent)
     else:
-        os.rename(objects.path(repo.models, entry.sha256), name, dst_dir_fd=parent)
+        _move(repo, entry, parent, name)
     if mode is not None:
         os.chmod(name, mode, dir_fd=parent)

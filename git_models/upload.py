@@ -57,12 +57,14 @@ def upload(
     advance: Advance = lambda _: None,
     wait: Wait = lambda _seconds, _why: None,
     pace: Pace | None = None,
+    lasting: bool = False,
 ) -> Outcome:
     """Send what the remote lacks and verify it there.
 
-    `file_of` names the local file of an item; its bytes must be known to be good. One file that
-    fails does not keep the others from going up. Raises RemoteError for what is wrong with the remote
-    as a whole, EmptyRepository among them.
+    `file_of` names the local file of an item; its bytes must be known to be good. With `lasting` nobody
+    ever writes to these files, so that a folder may link to them. One file that fails does not keep the
+    others from going up. Raises RemoteError for what is wrong with the remote as a whole,
+    EmptyRepository among them.
     """
     if not remote.writable:
         raise RemoteError(f"{remote.name} ({remote.url}) can only be read")
@@ -73,7 +75,7 @@ def upload(
     uploads: dict[Item, list[Upload]] = {}
     for item in dict.fromkeys(items):
         try:
-            uploads[item] = _checked(item, file_of(item), remote)
+            uploads[item] = [up._replace(lasting=lasting) for up in _checked(item, file_of(item), remote)]
         except ModelsError as error:
             failed[item] = error
     names = [up.asset for ups in uploads.values() for up in ups]

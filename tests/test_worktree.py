@@ -52,6 +52,30 @@ def test_a_swap_of_pushed_versions_is_a_rename(ready: Sandbox, here: Repo) -> No
     assert Path(objects.path(here.models, kept)).read_bytes() == weights(4096, 2)
 
 
+@pytest.mark.parametrize("when", ["before", "at the very moment"])
+def test_an_object_that_a_folder_links_to_is_copied(
+    ready: Sandbox, here: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    linked, file = tmp_path / "linked.pt", objects.path(here.models, manifests.current(here).models[MODEL].sha256)
+    if when == "before":
+        os.link(file, linked)
+    else:
+        found = link.unfinished
+
+        def late(name: str) -> str:
+            if not linked.exists() and os.path.exists(file):
+                os.link(file, linked)
+            return found(name)
+
+        monkeypatch.setattr(link, "unfinished", late)
+    worktree.sync(here, releasable=lambda _oid: True)
+    assert holds(ready, 1)
+    with open(here.path(MODEL), "r+b") as training:
+        training.write(b"goes on")
+    assert linked.read_bytes() == weights(4096, 1)
+    assert os.path.exists(file)
+
+
 def test_the_mode_of_the_file_stays_and_it_can_be_written(ready: Sandbox, here: Repo) -> None:
     os.chmod(here.path(MODEL), 0o640)
     worktree.sync(here, releasable=lambda _oid: True)

@@ -66,6 +66,7 @@ class Upload(NamedTuple):
     sha256: str  # of the range, 64 hex
     md5: str  # of the range, 32 hex
     label: str  # for people who look at the remote: path and version
+    lasting: bool = False  # verified, and nobody will ever write to the file: a link to it is as good as a copy
 
 
 class Body(Protocol):

@@ -52,6 +52,19 @@ def test_overwriting_the_local_file_in_place_leaves_the_folder_as_it_was(bench: 
     assert hashlib.sha256(Path(nas.path, "best.pt").read_bytes()).hexdigest() == item.sha256
 
 
+def test_an_object_that_nobody_writes_to_is_linked_and_not_copied(bench: Bench, nas: Folder) -> None:
+    item = bench.model("best.pt")
+    assert not bench.upload([item], nas, lasting=True).failed
+    assert os.path.samefile(bench.root / "best.pt", Path(nas.path, "best.pt"))
+
+
+def test_in_a_folder_to_which_others_write_a_file_is_never_linked(bench: Bench, nas: Folder) -> None:
+    os.mkdir(nas.path)
+    os.chmod(nas.path, 0o775)
+    assert not bench.upload([bench.model("best.pt")], nas, lasting=True).failed
+    assert not os.path.samefile(bench.root / "best.pt", Path(nas.path, "best.pt"))
+
+
 def test_a_folder_is_made_but_never_its_parents(bench: Bench, tmp_path: Path) -> None:
     item = bench.model("best.pt")
     assert not bench.upload([item], remotes.open((tmp_path / "new").as_uri(), "nas")).failed
