@@ -103,9 +103,9 @@ def test_fish_completes_what_is_typed(tagged: Sandbox) -> None:
 
 @needs("zsh")
 def test_zsh_completes_what_is_typed(tagged: Sandbox) -> None:
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.execvp("zsh", ["zsh", "-f", "-i"])
+    terminal, inside = pty.openpty()
+    shell = subprocess.Popen(["zsh", "-f", "-i"], stdin=inside, stdout=inside, stderr=inside, start_new_session=True)
+    os.close(inside)
     try:
         _type(terminal, "PS1='ready> '; autoload -Uz compinit; compinit -u; eval \"$(git models completion zsh)\"\n")
         _until(terminal, r"\nready> |\rready> ")
@@ -114,8 +114,8 @@ def test_zsh_completes_what_is_typed(tagged: Sandbox) -> None:
         _type(terminal, "\x15git models dow\t")
         assert _until(terminal, "dow\x07?nload")
     finally:
-        os.kill(pid, 9)
-        os.waitpid(pid, 0)
+        shell.kill()
+        shell.wait()
         os.close(terminal)
 
 
