@@ -22,6 +22,7 @@ from tests.helpers.sandbox import weights
 
 TEXT = (ROOT / "docs/workflows.md").read_text()
 BEGIN = "What every section begins with"
+ALWAYS = ("Train a new model", "Update a model", "Restore")
 
 
 def sections() -> dict[str, list[Block]]:
@@ -63,7 +64,14 @@ def known_github(folder: Path, blocks: list[Block]) -> Iterator[None]:
         yield
 
 
-@pytest.mark.parametrize("section", [name for name in sections() if name != BEGIN])
+def cases() -> Iterator[object]:
+    """Every section but the first; the three workflows with every change, the others with the slow tests."""
+    for name in sections():
+        if name != BEGIN:
+            yield pytest.param(name, marks=() if name in ALWAYS else pytest.mark.slow)
+
+
+@pytest.mark.parametrize("section", list(cases()))
 def test_a_section_does_what_it_says(section: str, prepared: Path) -> None:
     world = prepared / "world"
     shutil.copytree(prepared / "prepared", world, symlinks=True)

@@ -114,6 +114,58 @@ def test_a_killed_switch_or_pull_loses_nothing_and_the_next_run_converges(
     assert ready.status() == []
 
 
+@needs_strace
+def test_a_killed_rollback_loses_nothing_and_the_next_one_converges(ready: Sandbox, tmp_path: Path) -> None:
+    first = ready.head()
+    retrain(ready, 2)
+    for step in range(1, MOST):
+        ready.git("checkout", "-f", "HEAD", "--", "models.yaml")
+        ready.weight(MODEL, SIZE, seed=100 + step)
+        got_killed = killed(ready, step, *inside(ready, "models", "rollback", f"{MODEL}@{first}"))
+        recover(ready)
+        whole(ready, MODEL, 1, 100 + step)
+        for seed in (1, 2, 100 + step):
+            survives(ready, tmp_path / "place", seed)
+        if not got_killed:
+            break
+    assert holds(ready, 1)
+    assert ready.entries()[MODEL]["sha256"] == ready.sha256(MODEL)
+
+
+@needs_strace
+@pytest.mark.parametrize("command", ["upload", "download"])
+def test_a_killed_upload_or_download_loses_nothing_and_the_next_one_converges(
+    ready: Sandbox, tmp_path: Path, command: str
+) -> None:
+    place = tmp_path / "place"
+    ready.git("config", "models.layout", "data/models")
+    target = "data/models/trained/custom.pt"
+    outside = tmp_path / "new.pt"
+    words = ["upload", str(outside), "custom.pt"] if command == "upload" else ["download", "--force", MODEL, target]
+    for step in range(1, MOST):
+        seed = 100 + step
+        if command == "upload":
+            outside.write_bytes(weights(SIZE, seed))
+        else:
+            ready.weight(target, SIZE, seed)
+        got_killed = killed(ready, step, *inside(ready, "models", *words))
+        recover(ready)
+        if command == "download":
+            assert ready.read(target) in (weights(SIZE, seed), weights(SIZE, 1)), "never half, never gone"
+            kept = [f.read_bytes() for f in (ready / "data/models").rglob("*.pt")]
+            assert weights(SIZE, seed) in kept, "what was in the way is backed up before it goes"
+        else:
+            whole(ready, target, *range(100, seed + 1))
+        survives(ready, place, 1)
+        if not got_killed:
+            break
+    if command == "upload":
+        assert ready.entries()[target]["sha256"] == ready.sha256(target)
+        assert weights(SIZE, seed) in [f.read_bytes() for f in place.iterdir()]
+    else:
+        assert ready.read(target) == weights(SIZE, 1)
+
+
 # Room and permission
 
 
