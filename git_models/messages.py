@@ -182,6 +182,17 @@ def gh001(found: Sequence[tuple[str, int, str]]) -> ModelsError:
     )
 
 
+def backup_refs() -> ModelsError:
+    """A push of everything would publish what a migration has just taken out."""
+    return ModelsError(
+        "this push would carry refs/original/models/, the old commits that a migration keeps for its undo",
+        _either(
+            ("git push --all && git push --tags", "without them"),
+            ("git models migrate forget", "delete them, when you are sure"),
+        ),
+    )
+
+
 def upload_failed(count: int, place: str, first: str, fix: str) -> ModelsError:
     """pre-push could not store everything."""
     return ModelsError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 
-from git_models import behind, caller, exchange, git, history, messages, objects, places
+from git_models import behind, caller, exchange, excludes, git, history, messages, objects, places
 from git_models.errors import ModelsError
 from git_models.manifest import Entry
 from git_models.output import Output
@@ -31,6 +31,8 @@ def pre_push(
     gone += _mirrored_away(git_remote or url)
     if gone:
         raise messages.store_tag(gone[0])
+    if any(u.local_ref.startswith(excludes.BACKUP) for u in updates):
+        raise messages.backup_refs()
     revs = history.outgoing(updates, git_remote)
     if revs:
         _refuse_large(here, revs)

@@ -46,13 +46,17 @@ def track_patterns(repo: Repo, known: Manifest) -> tuple[str, ...]:
     return (*patterns.DEFAULT_TRACK, *known.track, *repo.config.track)
 
 
+_TEXT_BELOW = 1_000_000  # bytes; a larger text that somebody names is data, no template
+_TEXT = "it is text"
+
+
 def not_a_weight(head: bytes, size: int) -> str:
     """Why a file with this beginning cannot be a model, "" if it can."""
     if size == 0:
         return "it is empty"
     if patterns.lfs_pointer(head):
         return "it is a Git LFS pointer, not the model (git lfs pull brings the model)"
-    return "it is text" if patterns.looks_like_text(head) else ""
+    return _TEXT if patterns.looks_like_text(head) else ""
 
 
 def find_weights(repo: Repo, path: str, globs: Sequence[str]) -> list[str]:
@@ -93,7 +97,7 @@ def keep_open(
     """The same for an open file, wherever it lies; `path` is what it is called in messages."""
     st = os.fstat(file)
     reason = not_a_weight(os.pread(file, HEAD_BYTES, 0), st.st_size)
-    if reason:
+    if reason and not (reason == _TEXT and st.st_size >= _TEXT_BELOW):
         raise ModelsError(f"{path} was not added: {reason}")
     objects.need_space(repo.common, st.st_size, path)
     for _ in range(3):

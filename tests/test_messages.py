@@ -63,6 +63,13 @@ git models: GitHub would refuse this push (GH001): files over 100 MB stand in it
 Deleting them in a later commit does not help: the earlier ones are pushed, too.
   next: git models migrate history   # moves them out of all commits that were not pushed; can be undone""",
     ),
+    "the old commits of a migration in a push": (
+        messages.backup_refs(),
+        """\
+git models: this push would carry refs/original/models/, the old commits that a migration keeps for its undo
+  next: git push --all && git push --tags  # without them
+        git models migrate forget          # delete them, when you are sure""",
+    ),
     "offline": (messages.offline(2), "no network: 2 models not fetched. When it is back: git models pull"),
     "more than a hook may fetch": (
         messages.above_limit(3, 4_200_000_000, 1_000_000_000),

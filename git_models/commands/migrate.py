@@ -6,7 +6,7 @@ import argparse
 import os
 from collections.abc import Sequence
 
-from git_models import config, githooks, manifests, messages, places, repo
+from git_models import config, git, githooks, manifests, messages, places, repo
 from git_models.errors import ModelsError, UsageError
 from git_models.migrate import choose, dvc, history, lfs, moving, pointers
 from git_models.output import Output, plural, size
@@ -57,6 +57,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
     here = repo.find()
     args.clones = [os.path.abspath(c) for c in getattr(args, "clones", ())]
     os.chdir(here.top)  # git lists an index from the current folder on
+    os.environ["GIT_NO_REPLACE_OBJECTS"] = "1"  # what is rewritten is what is there
     with moving.alone(here):
         finished = moving.resume(here)
         if finished:
@@ -76,6 +77,8 @@ def _history(here: Repo, args: argparse.Namespace, out: Output) -> int:
     revs = None if args.no_rewrite else choose.revisions(args.revs, args.everything)
     if not args.dry_run:
         moving.ready(here)
+    if revs is not None and not args.everything:
+        _warn_unknown(here, out)
     found, refused = choose.choose_here(wanted) if revs is None else choose.choose(revs, wanted)
     for path, reason in refused:
         out.warn(f"{path!r} stays in git: {reason}")
@@ -183,6 +186,13 @@ def _carry_out(here: Repo, job: history.Job, found: Sequence[choose.Found], out:
         }
     )
     return 0
+
+
+def _warn_unknown(here: Repo, out: Output) -> None:
+    """Where nothing is known of a remote, every commit counts as not pushed."""
+    for name in here.config.git_remotes:
+        if not git.text("for-each-ref", "--count=1", f"refs/remotes/{name}"):
+            out.warn(f"nothing is known of what {name} has   # git fetch {name}, if anything was pushed there")
 
 
 def _prepare(here: Repo, out: Output) -> None:

@@ -61,10 +61,10 @@ def commit(here: Repo, entries: Sequence[Entry]) -> moving.Journal:
     journal = moving.begin(here, "export lfs", [rewrite.Ref(branch, head, new)], {}, (head, new))
     try:
         moving.move(here, journal)
+        moving.settle(here, journal)
     except ModelsError:
-        moving.resume(here)
-        raise
-    moving.settle(here, journal)
+        if not moving.resume(here):
+            raise
     return journal
 
 

@@ -13,8 +13,10 @@ from git_models.excludes import BACKUP
 from git_models.hashing import Digests
 from git_models.migrate import choose, keep, moving, rewrite, trees
 from git_models.odb import Pack, Read
-from git_models.output import Output, plural
+from git_models.output import Output, duration, plural
 from git_models.repo import Repo
+
+_MANY = 3000  # commits that take more than a moment
 
 
 class Job(NamedTuple):
@@ -60,6 +62,9 @@ def carry_out(here: Repo, job: Job, out: Output, prepare: Callable[[], None]) ->
         done, after = _on_top(here, job, readers, head)
     else:
         revs = job.revs
+        count = int(git.text("rev-list", "--count", *revs))
+        if count > _MANY:
+            out.note(f"reading {plural(count, 'commit')}, about {duration(count / 1500)}")
         done = rewrite.write(here, lambda read, pack: _everywhere(revs, job, readers, read, pack))
         after = done.commits.get(head, head)
     if not done.refs:
@@ -72,10 +77,12 @@ def carry_out(here: Repo, job: Job, out: Output, prepare: Callable[[], None]) ->
     journal = moving.begin(here, job.what, done.refs, done.commits, (head, after))
     try:
         moving.move(here, journal)
+        settled = moving.settle(here, journal)
     except ModelsError:
-        moving.resume(here)
-        raise
-    return Done(journal, len(done.commits), published, done.signatures, lost, moving.settle(here, journal))
+        if not moving.resume(here):  # git may have been killed after it had done the work
+            raise
+        settled = moving.Settled((), (), ())
+    return Done(journal, len(done.commits), published, done.signatures, lost, settled)
 
 
 def _everywhere(revs: Sequence[str], job: Job, readers: Mapping[str, str], read: Read, pack: Pack) -> rewrite.Rewritten:

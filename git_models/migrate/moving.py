@@ -145,20 +145,26 @@ def journals(here: Repo) -> list[Journal]:
     return found
 
 
-def move(here: Repo, journal: Journal) -> None:
-    """Move all refs in one transaction, backups included. Raises ModelsError, with nothing moved, if one has moved."""
+def move(here: Repo, journal: Journal, only: Sequence[str] | None = None) -> None:
+    """Move all refs (or those named) in one transaction, which also makes or deletes the backups of all.
+
+    Raises ModelsError, with nothing moved, if one of them is not where the journal says.
+    """
     lines = []
     for ref in journal.refs:
-        backup = f"{BACKUP}{journal.id}/{ref.name.removeprefix('refs/')}"
-        no_deref = ["option no-deref"] if ref.name == "HEAD" else []
-        if journal.back:
-            lines += [*no_deref, f"update {ref.name} {ref.old} {ref.new}", f"delete {backup} {ref.old}"]
-        else:
-            lines += [f"create {backup} {ref.old}", *no_deref, f"update {ref.name} {ref.new} {ref.old}"]
+        if only is None or ref.name in only:
+            start, end = (ref.new, ref.old) if journal.back else (ref.old, ref.new)
+            lines += [*(["option no-deref"] if ref.name == "HEAD" else []), f"update {ref.name} {end} {start}"]
+        lines.append(f"delete {backup(journal, ref)}" if journal.back else f"update {backup(journal, ref)} {ref.old}")
     try:
         git.run("update-ref", "-m", f"git models migrate: {journal.what}", "--stdin", input=_text(lines))
     except git.GitError as failed:
         raise ModelsError(f"no ref was moved: {failed.stderr.strip()}", "the same command again") from None
+
+
+def backup(journal: Journal, ref: Ref) -> str:
+    """The name under which the old place of a ref is kept."""
+    return f"{BACKUP}{journal.id}/{ref.name.removeprefix('refs/')}"
 
 
 def _text(lines: Sequence[str]) -> bytes:
@@ -256,22 +262,28 @@ def resume(here: Repo) -> Journal | None:
     unfinished = next((j for j in journals(here) if j.state == "begun"), None)
     if unfinished is None:
         return None
-    at = {ref.name: git.text("rev-parse", "-q", "--verify", ref.name, ok=(0, 1, 128)) for ref in unfinished.refs}
-    target = {ref.name: ref.old if unfinished.back else ref.new for ref in unfinished.refs}
-    there = [name for name, oid in at.items() if oid == target[name]]
-    if not there:
+    at = {ref.name: _at(ref.name) for ref in unfinished.refs}
+    waiting = [r for r in unfinished.refs if at[r.name] == (r.new if unfinished.back else r.old)]
+    if len(waiting) == len(unfinished.refs):
+        # It never happened; git itself may have been killed when the backups had changed already.
+        move(here, unfinished._replace(back=not unfinished.back), only=())
         if unfinished.back:
             _save(here, unfinished._replace(state="done", back=False))
         else:
             shutil.rmtree(_folder(here, unfinished.id))
         return None
-    rest = [ref for ref in unfinished.refs if ref.name not in there]
-    if rest:  # git itself was killed between two of them
-        move(here, unfinished._replace(refs=rest))
-    settle(here, unfinished)
+    move(here, unfinished, only=[r.name for r in waiting])
+    if index.head() == unfinished.head[0 if unfinished.back else 1]:
+        settle(here, unfinished)
+    else:  # the user has gone on since: what git shows now is theirs
+        _save(here, unfinished._replace(state="done"))
     if unfinished.back:
         shutil.rmtree(_folder(here, unfinished.id))
     return unfinished
+
+
+def _at(ref: str) -> str:
+    return git.text("rev-parse", "-q", "--verify", ref, ok=(0, 1, 128))
 
 
 def undo(here: Repo) -> Journal:
@@ -281,19 +293,20 @@ def undo(here: Repo) -> Journal:
         raise ModelsError("there is no migration to undo", "git models migrate history --dry-run")
     journal = found[0]._replace(state="begun", back=True)
     ready(here)
+    beside(here, {ref.new: ref.old for ref in journal.refs})
     for ref in journal.refs:
-        if git.text("rev-parse", "-q", "--verify", ref.name, ok=(0, 1, 128)) != ref.new:
+        if _at(ref.name) != ref.new:
             raise ModelsError(
-                f"{ref.name} has moved since the migration; its old commits are at "
-                f"{BACKUP}{journal.id}/{ref.name.removeprefix('refs/')}",
+                f"{ref.name} has moved since the migration; its old commits are at {backup(journal, ref)}",
                 f"git log --oneline {ref.new[:10]}..{ref.name}",
             )
     _save(here, journal)
     try:
         move(here, journal)
     except ModelsError:
-        _save(here, found[0])
-        raise
+        if not resume(here):  # git may have been killed after it had done the work
+            raise
+        return journal
     settle(here, journal)
     shutil.rmtree(_folder(here, journal.id))
     return journal

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import signal
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -355,6 +357,107 @@ def test_killed_at_any_instant_it_is_as_before_or_the_next_command_finishes_it(
     assert project.read(BEST) == weights(LARGE + 2, 4)
     assert (BEST in project.files_at()) is back
     assert project.git("fsck").code == 0
+
+
+def killed_after_the_refs(project: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    def die(*_args: object, **_options: object) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    child = os.fork()
+    if not child:
+        os.chdir(project.root)
+        monkeypatch.setattr(moving, "settle", die)
+        os._exit(main.main(["migrate", "history", "-q"]))
+    assert os.WIFSIGNALED(os.waitpid(child, 0)[1])
+
+
+@pytest.mark.slow
+def test_git_killed_between_two_refs_is_finished_by_the_next_command(
+    project: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed_after_the_refs(project, monkeypatch)
+    new = project.head("side")
+    old, _, kept = project.git("for-each-ref", "refs/original/models/*/heads/side").out.split()
+    project.git("update-ref", "refs/heads/side", old)
+    project.git("update-ref", "-d", kept)
+    assert "finished migrate history" in project.models("migrate", "history").err
+    assert project.head("side") == new and project.status() == []
+    project.models("migrate", "undo")
+    assert BEST in project.files_at() and project.status() == []
+
+
+@pytest.mark.slow
+def test_who_goes_on_working_after_a_kill_keeps_that_work(project: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    killed_after_the_refs(project, monkeypatch)
+    project.write("train.py", "print('more')\n")
+    project.commit("More", "train.py")
+    project.git("push", "origin", "main")
+    project.models("migrate", "history")
+    assert project.read("train.py") == b"print('more')\n" and project.read(BEST) == weights(LARGE + 2, 4)
+    assert project.entries("HEAD")[BEST]["sha256"] == project.sha256(BEST)
+
+
+@pytest.mark.slow
+def test_killed_anywhere_no_bytes_are_lost_and_the_next_command_converges(project: Sandbox) -> None:
+    if not shutil.which("strace"):
+        pytest.skip("strace is not installed")
+    calls = "rename,renameat,renameat2,unlink,unlinkat,link,linkat,fsync"
+    step, died = 1, True
+    while died:
+        back = BEST not in project.files_at()
+        words = "undo" if back else "history"
+        inject = f"-e trace={calls} -e inject={calls}:signal=KILL:when={step}"
+        done = project.run(f"exec strace -f -qq -o .git/trace.out {inject} git models migrate {words}", code=None)
+        died = "killed by SIGKILL" in (project / ".git/trace.out").read_text() or done.code < 0
+        for lock in (project / ".git").rglob("*.lock"):
+            lock.unlink()
+        assert project.read(BEST) == weights(LARGE + 2, 4)
+        assert project.git("fsck").code == 0
+        project.models("migrate", "history", "--dry-run")  # finishes what was begun
+        assert project.status() == [], step
+        backups = project.git("for-each-ref", "refs/original").lines
+        assert bool(backups) is (BEST not in project.files_at()), "backups are there while they are of use"
+        step = step + 1 if step < 12 else int(step * 1.3)
+
+
+@pytest.mark.slow
+def test_a_full_disk_leaves_all_as_it_was(project: Sandbox, tmp_path: Path) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(small)], capture_output=True).returncode:
+        pytest.skip("mounting a small file system needs root")
+    try:
+        (project / ".git/models").symlink_to(small)
+        before = everything(project)
+        said = project.models("migrate", "history", code=1).err
+        assert "full" in said or "room" in said
+        assert everything(project) == before and not list(small.glob("tmp/*"))
+    finally:
+        subprocess.run(["umount", "-l", str(small)], check=True)
+
+
+def test_a_push_of_everything_does_not_carry_the_old_commits(project: Sandbox) -> None:
+    project.models("migrate", "history")
+    said = project.git("push", "--mirror", code=1).err
+    assert "git models: this push would carry refs/original/models/" in said
+    project.git("push", "--all")
+
+
+@pytest.mark.slow
+def test_data_that_is_text_moves_when_github_refuses_it_and_is_recorded_again_when_it_changes(
+    repo: Sandbox, place: Path
+) -> None:
+    repo.git("config", "models.remote", place.as_uri())
+    repo.git("config", "models.limit", "2M")
+    repo.write("all.csv", "1;2;3;4\n" * 300_000)
+    repo.write("small.csv", "1;2;3;4\n" * 200_000)
+    repo.commit("Data")
+    repo.models("migrate", "history")
+    assert list(repo.entries("HEAD")) == ["all.csv"]
+    repo.write("all.csv", "4;3;2;1\n" * 300_000)
+    repo.models("add", "-u")
+    repo.git("commit", "-m", "Other data")
+    assert repo.entries("HEAD")["all.csv"]["sha256"] == repo.sha256("all.csv")
 
 
 # One commit instead of new history
