@@ -182,7 +182,7 @@ def need_writable(place: Place) -> None:
 def _named_by_manifest(repo: Repo, name: str, url: str) -> Place:
     """A place of the manifest: ours, one that strangers may read (releases, a web server), or not approved."""
     own = approved(repo, name, url)
-    public = url.startswith("https://") or remotes.github_host(url) in {"github.com", *_hosts(repo)}
+    public = url.startswith(("https://", "hf://")) or remotes.github_host(url) in {"github.com", *_hosts(repo)}
     return Place(name, url, "manifest", own or public, anonymous=public and not own)
 
 

@@ -33,6 +33,7 @@ SCHEMES = {
     "file": "git_models.remotes.file",
     "github": "git_models.remotes.github",
     "github+http": "git_models.remotes.github",
+    "hf": "git_models.remotes.hf",
     "http": "git_models.remotes.web",
     "https": "git_models.remotes.web",
     "rclone": "git_models.remotes.rclone",

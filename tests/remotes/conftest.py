@@ -9,6 +9,7 @@ from git_models import remotes
 from git_models.remotes import credentials, http
 from git_models.remotes.base import Remote
 from tests.fakes.github import GitHub
+from tests.fakes.hub import Hub
 
 
 @pytest.fixture(autouse=True)
@@ -30,10 +31,17 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[GitHub]:
         yield server
 
 
-@pytest.fixture(params=["file", "github", "github private"])
-def remote(request: pytest.FixtureRequest, tmp_path: Path) -> Remote:
+@pytest.fixture(params=["file", "github", "github private", "hf", "hf parts"])
+def remote(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Remote]:
     """One of every kind of place, empty and writable."""
     if request.param == "file":
-        return remotes.open((tmp_path / "store").as_uri(), "nas")
+        yield remotes.open((tmp_path / "store").as_uri(), "nas")
+        return
+    if request.param.startswith("hf"):
+        with Hub(private=True, chunk=100_000 if "parts" in request.param else 0) as server:
+            monkeypatch.setenv("HF_ENDPOINT", server.url)
+            monkeypatch.setenv("HF_TOKEN", "hf_writer")
+            yield remotes.open("hf://ada/weights/models", "hub")
+        return
     hub: GitHub = request.getfixturevalue("hub")
-    return remotes.open(hub.remote("owner/private" if "private" in request.param else "owner/repo"), "github")
+    yield remotes.open(hub.remote("owner/private" if "private" in request.param else "owner/repo"), "github")
