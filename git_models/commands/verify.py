@@ -1,10 +1,13 @@
-"""Hash the models of the work tree and the objects of the store again, and say what is not what it should be."""
+"""Check the models of the work tree and the objects of the store: all that changed since it was last hashed.
+
+--full trusts no time stamp and reads everything again, which alone finds a disk that loses bits.
+"""
 
 from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from git_models import audit, findings, history, link, manifests, objects, repo, selection
@@ -18,6 +21,7 @@ from git_models.sight import Sight, same
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", nargs="*", metavar="PATH", help="only these models and their objects")
+    parser.add_argument("--full", action="store_true", help="hash everything again, also what seems unchanged")
     parser.add_argument("--remote", action="store_true", help="ask the remotes whether they hold every version")
 
 
@@ -32,11 +36,13 @@ def run(args: argparse.Namespace, out: Output) -> int:
     total = sum(_size(here.path(p)) for p in names) + sum(_size(objects.path(here.models, o)) for o in oids)
     sight = Sight(here)
     with out.progress("Hashing", total) as advance, ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        on_disk = list(pool.map(lambda e: _file(here, e, sight, advance), entries))
-        stored = list(pool.map(lambda o: _object(here, o, named.get(o), advance), oids))
+        on_disk = list(pool.map(lambda e: _file(here, e, sight, advance, args.full), entries))
+        shares = [oids[start :: (os.cpu_count() or 1)] for start in range(os.cpu_count() or 1)]
+        bad = {oid for found in pool.map(lambda share: _bad(here, share, args.full, advance), shares) for oid in found}
+        stored = [_rotten(here, oid, named.get(oid)) for oid in oids if oid in bad]
     sight.save(known)
     absent = [e.path for e, (here_too, _) in zip(entries, on_disk, strict=True) if not here_too]
-    found = [f for f in (*(fault for _, fault in on_disk), *stored) if f]
+    found = [*(fault for _, fault in on_disk if fault), *stored]
     if args.paths:
         found += [Finding(f"{p} is not here, so it could not be verified", f"git models pull {p}", p) for p in absent]
     elif absent:
@@ -59,11 +65,13 @@ def _size(file: str) -> int:
         return 0
 
 
-def _file(here: Repo, entry: Entry, sight: Sight, advance: Callable[[int], None]) -> tuple[bool, Finding | None]:
+def _file(
+    here: Repo, entry: Entry, sight: Sight, advance: Callable[[int], None], full: bool
+) -> tuple[bool, Finding | None]:
     """Whether a model is in the work tree, and what is wrong with it."""
     path = entry.path
     try:
-        digests = sight.digests(path, advance, full=True)
+        digests = sight.digests(path, advance, full=full)
         st = link.regular(here.top, path)
     except (ModelsError, OSError) as failed:
         return True, Finding(
@@ -91,12 +99,15 @@ def _facts(entry: Entry, digests: tuple[str, str], count: int) -> Iterable[tuple
         yield "size", entry.size, count
 
 
-def _object(here: Repo, oid: str, entry: Entry | None, advance: Callable[[int], None]) -> Finding | None:
-    count = _size(objects.path(here.models, oid))
-    _, bad = objects.checked(here.models, [oid], full=True)
-    advance(count)
-    if not bad:
-        return None
+def _bad(here: Repo, oids: Sequence[str], full: bool, advance: Callable[[int], None]) -> list[str]:
+    """The objects that fail their hash; they are moved aside."""
+    total = sum(_size(objects.path(here.models, oid)) for oid in oids)
+    _, bad = objects.checked(here.models, oids, full=full)
+    advance(total)
+    return bad
+
+
+def _rotten(here: Repo, oid: str, entry: Entry | None) -> Finding:
     name = entry.path if entry else "an object that no model names now"
     lost = os.path.join(here.models, "lost")
     what = f"{name}: the store's copy failed its hash (sha256 {oid[:12]}…); it was moved to {lost}"

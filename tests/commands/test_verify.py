@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from tests.commands.conftest import MODEL, answer
@@ -17,8 +18,6 @@ def test_what_is_right_is_counted(recorded: Sandbox) -> None:
 
 
 def test_a_changed_byte_is_found_even_if_the_stat_says_nothing(recorded: Sandbox) -> None:
-    import os
-
     before = (recorded / MODEL).stat()
     with (recorded / MODEL).open("r+b") as file:
         file.seek(2000)
@@ -76,3 +75,14 @@ def test_a_file_behind_a_link_is_a_finding_and_not_followed(recorded: Sandbox, t
     (recorded / "weights").rename(tmp_path / "outside")
     (recorded / "weights").symlink_to(tmp_path / "outside")
     assert "is a link" in recorded.models("verify", code=1).out
+
+
+def test_only_full_reads_again_what_seems_unchanged(recorded: Sandbox) -> None:
+    rotten = store_object(recorded)
+    rotten.write_bytes(b"\0" + b"r" * 4095)
+    st = rotten.stat()
+    oid = rotten.parent.name + rotten.name
+    with (recorded / ".git/models/stat").open("a") as known:  # as if a disk had lost bits after it was hashed
+        known.write(f"\n{oid} {st.st_size} {st.st_mtime_ns} {st.st_ctime_ns} {st.st_ino} {st.st_ctime_ns + 10**10}\n")
+    recorded.models("verify")
+    assert "failed its hash" in recorded.models("verify", "--full", code=1).out
