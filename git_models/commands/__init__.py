@@ -49,7 +49,7 @@ COMMANDS = {
     "archive": ("archive", "copy old versions to another remote"),
     "gc": ("gc", "free space on a remote: what no commit names"),
     "prune": ("prune", "free space here: what a remote holds and nobody needs"),
-    "verify": ("verify", "hash everything again"),
+    "verify": ("verify", "check every hash"),
     "completion": ("completion", "completion for bash, zsh or fish"),
     "hook": ("hook", ""),
     "merge-driver": ("merge_driver", ""),
