@@ -101,6 +101,7 @@ def test_undo_brings_back_refs_index_and_status_and_the_same_again_gives_the_sam
     assert main_ref == [line for line in again["refs"].splitlines() if line.endswith("refs/heads/main")]
 
 
+@pytest.mark.slow
 def test_undo_refuses_when_a_branch_has_moved_on_and_says_where_the_old_commits_are(project: Sandbox) -> None:
     project.models("migrate", "history")
     project.git("commit", "--allow-empty", "-m", "More")
@@ -164,11 +165,13 @@ def test_globs_sizes_and_revisions_choose(
     assert {f.path for f in choose.choose(choose.revisions(revs, False), wanted).found} == expected
 
 
+@pytest.mark.slow
 def test_a_branch_that_keeps_the_old_commits_is_named(project: Sandbox) -> None:
     assert history(project, "side")["left_behind"] == ["refs/heads/main"]
     assert project.status() == [], "the branch that is checked out was not touched"
 
 
+@pytest.mark.slow
 def test_a_pattern_that_was_asked_for_is_tracked_from_then_on(project: Sandbox) -> None:
     project.write("data/all.bin", weights(LARGE, 7))
     project.commit("Data")
@@ -194,6 +197,7 @@ def test_what_a_published_commit_tracks_stays_and_everything_moves_it(repo: Sand
     assert repo.git("log", "--format=%s", "--", "old.pt", "new.pt").out == ""
 
 
+@pytest.mark.slow
 def test_an_existing_manifest_keeps_its_comments_and_entries(ready: Sandbox) -> None:
     ready.run("sed -i 's/^models:/# ours\\nmodels:/; s/^    size:/    license: MIT\\n    size:/' models.yaml")
     ready.commit("A licence", "models.yaml")
@@ -231,6 +235,7 @@ def test_hostile_names_move_or_stay_and_are_named(repo: Sandbox) -> None:
     assert repo.status() == []
 
 
+@pytest.mark.slow
 def test_a_repository_with_sha256_names_and_a_detached_head(tmp_path: Path) -> None:
     repo = Sandbox(tmp_path / "modern")
     repo.root.mkdir()
@@ -308,6 +313,7 @@ def test_a_state_that_may_not_be_rewritten_is_refused_and_left_alone(
     assert everything(project) == before
 
 
+@pytest.mark.slow
 def test_a_ref_that_is_locked_leaves_all_refs_where_they_were(project: Sandbox) -> None:
     (project / ".git/refs/tags/light.lock").write_text("")
     before = everything(project)
@@ -436,6 +442,7 @@ def test_a_full_disk_leaves_all_as_it_was(project: Sandbox, tmp_path: Path) -> N
         subprocess.run(["umount", "-l", str(small)], check=True)
 
 
+@pytest.mark.slow
 def test_a_push_of_everything_does_not_carry_the_old_commits(project: Sandbox) -> None:
     project.models("migrate", "history")
     said = project.git("push", "--mirror", code=1).err

@@ -80,6 +80,7 @@ def test_a_missing_object_is_named_and_any_clone_that_has_it_is_enough(pointers:
     assert pointers.read("a.pt") == weights(5000, 1), "the bytes stay where they are"
 
 
+@pytest.mark.slow
 def test_an_object_with_other_bytes_than_its_name_says_is_not_taken(pointers: Sandbox) -> None:
     bad = hashlib.sha256(weights(6000, 2)).hexdigest()
     file = pointers.write(f".git/lfs/objects/{bad[:2]}/{bad[2:4]}/{bad}", weights(6000, 3))

@@ -15,7 +15,7 @@ SECTIONS = played.sections(TEXT)
 PLAIN = [name for name in SECTIONS if not {"LFS", "DVC"} & set(name.split())]
 
 
-@pytest.mark.parametrize("section", PLAIN)
+@pytest.mark.parametrize("section", [PLAIN[0], *(pytest.param(name, marks=pytest.mark.slow) for name in PLAIN[1:])])
 def test_a_section_does_what_it_says(section: str, tmp_path: Path) -> None:
     played.compare(SECTIONS[section], played.play(SECTIONS[section], tmp_path))
 

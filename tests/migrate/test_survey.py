@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from tests.helpers.messy import LARGE, everything
 from tests.helpers.sandbox import Sandbox
 from tests.migrate.conftest import Moved
@@ -37,6 +39,7 @@ def test_every_version_is_named_with_size_commit_and_path_and_nothing_changes(pr
     assert f"1.2 MB  {first[:10]}  {BEST}" in said and "next: git models migrate history   # not pushed" in said
 
 
+@pytest.mark.slow
 def test_what_is_published_costs_a_rewrite_and_a_shallow_clone_is_not_called_clean(
     repo: Sandbox, clone: Callable[..., Sandbox]
 ) -> None:
