@@ -19,6 +19,7 @@ from typing import NamedTuple
 from git_models import (
     excludes,
     git,
+    githooks,
     index,
     link,
     lock,
@@ -48,6 +49,7 @@ class Journal(NamedTuple):
     head: tuple[str, str]  # the commit of HEAD before and after
     refs: list[Ref]
     state: str  # "begun" until index and work tree agree, then "done"
+    top: str  # the work tree in which it was called
     back: bool = False  # whether it is being undone
 
 
@@ -114,7 +116,7 @@ def map_file(here: Repo, name: str) -> str:
 
 def begin(here: Repo, what: str, refs: Sequence[Ref], commits: Mapping[str, str], head: tuple[str, str]) -> Journal:
     """Note on disk what is about to be done; `head` is HEAD's commit before and after. Nothing else changes yet."""
-    journal = Journal(new_id(here), what, head, list(refs), "begun")
+    journal = Journal(new_id(here), what, head, list(refs), "begun", here.top)
     os.makedirs(_folder(here, journal.id))
     with open(map_file(here, journal.id), "w", encoding="ascii") as file:
         file.writelines(f"{old} {new}\n" for old, new in commits.items())
@@ -200,6 +202,7 @@ def settle(here: Repo, journal: Journal) -> Settled:
     for path, oid in gone:
         _remove(here, path, oid)
     git.run("update-index", "-q", "--refresh", cwd=here.top, ok=(0, 1))
+    githooks.write_pathspecs(here, known)
     if journal.back:
         # What the manifest names no more stays where it is: git or another tool has it again.
         manifests.note_synced(here, manifests.data(here) or None, due=bool(known.models))
@@ -262,6 +265,11 @@ def resume(here: Repo) -> Journal | None:
     unfinished = next((j for j in journals(here) if j.state == "begun"), None)
     if unfinished is None:
         return None
+    if unfinished.top != here.top and os.path.isdir(unfinished.top):
+        raise ModelsError(
+            f"{unfinished.what} was interrupted in the worktree at {unfinished.top}",
+            f"git -C {unfinished.top} models migrate history --dry-run   # finishes it",
+        )
     at = {ref.name: _at(ref.name) for ref in unfinished.refs}
     waiting = [r for r in unfinished.refs if at[r.name] == (r.new if unfinished.back else r.old)]
     if len(waiting) == len(unfinished.refs):
@@ -291,7 +299,10 @@ def undo(here: Repo) -> Journal:
     found = journals(here)
     if not found:
         raise ModelsError("there is no migration to undo", "git models migrate history --dry-run")
-    journal = found[0]._replace(state="begun", back=True)
+    # The user may be on another branch since: then nothing changes here.
+    head, branch = index.head(), git.text("symbolic-ref", "-q", "HEAD", ok=(0, 1)) or "HEAD"
+    before = next((ref.old for ref in found[0].refs if ref.name == branch), head)
+    journal = found[0]._replace(state="begun", back=True, top=here.top, head=(before, head))
     ready(here)
     beside(here, {ref.new: ref.old for ref in journal.refs})
     for ref in journal.refs:

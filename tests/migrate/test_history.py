@@ -102,6 +102,19 @@ def test_undo_brings_back_refs_index_and_status_and_the_same_again_gives_the_sam
 
 
 @pytest.mark.slow
+def test_undo_from_another_branch_leaves_its_index_and_files_alone(project: Sandbox) -> None:
+    project.git("branch", "plain", "origin/main")
+    before = everything(project)
+    project.models("migrate", "history")
+    project.git("switch", "plain")
+    plain = project.git("ls-files", "-s").out
+    project.models("migrate", "undo")
+    assert project.git("ls-files", "-s").out == plain and project.git("status", "--porcelain", "-uno").out == ""
+    project.git("switch", "main")
+    assert everything(project)["index"] == before["index"] and project.read(BEST) == weights(LARGE + 2, 4)
+
+
+@pytest.mark.slow
 def test_undo_refuses_when_a_branch_has_moved_on_and_says_where_the_old_commits_are(project: Sandbox) -> None:
     project.models("migrate", "history")
     project.git("commit", "--allow-empty", "-m", "More")
@@ -177,7 +190,9 @@ def test_a_pattern_that_was_asked_for_is_tracked_from_then_on(project: Sandbox) 
     project.commit("Data")
     project.models("migrate", "history", "--include", "*.bin")
     assert project.models("track").lines[-1].split()[0] == "*.bin"
-    assert "data/all.bin" in project.entries("HEAD")
+    project.write("data/new.bin", weights(LARGE, 8))
+    project.commit("More data")
+    assert {"data/all.bin", "data/new.bin"} <= set(project.entries("HEAD"))
 
 
 def test_what_a_published_commit_tracks_stays_and_everything_moves_it(repo: Sandbox, place: Path) -> None:
