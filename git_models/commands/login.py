@@ -1,6 +1,6 @@
 """A token for people who push by SSH: found where gh or git keep one, or made on a page, checked and kept by git.
 
-For the host of a web server that is a place for models: its user and password.
+For the host of a web server that is a place for models: its user and password. For `dropbox`: an app's access.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import getpass
 import os
+import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,6 +33,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
+    if args.host == "dropbox":
+        return _dropbox(out)
     if args.host and (server := _server(args.host)):
         return _web(*server, out)
     place, in_repository, top = _place(args.host)
@@ -125,6 +128,41 @@ def _web(base: web.Base, top: str, out: Output) -> int:
     out.result(f"logged in at {base.host} as {user}; git keeps the password")
     out.document({"host": base.host, "login": user, "source": "git credential", "may_write": None})
     return 0
+
+
+def _dropbox(out: Output) -> int:
+    """Let an app of the user's own in, and have git keep its refresh token."""
+    from git_models.remotes import dropbox
+
+    here = repo.find()
+    name = next((n for n, url in here.config.urls.items() if url.startswith("dropbox:")), "dropbox")
+    out.warn(
+        "make an app at https://www.dropbox.com/developers/apps (scoped access; an app folder is enough)\n"
+        "  with the permissions files.content.read and files.content.write"
+    )
+    key = _line("app key: ")
+    verifier = secrets.token_urlsafe(48)
+    out.warn(f"open {dropbox.page(key, verifier)}\n  and copy the code that it shows")
+    token = dropbox.refresh_token(name, Options(top=here.top), key, verifier, _line("code: "))
+    if not token:
+        raise ModelsError("Dropbox did not accept the code: it holds for some minutes only", "git models login dropbox")
+    credentials.approve(dropbox.HOST, key, token, here.top)
+    if credentials.login_of("https", dropbox.HOST, here.top) != (key, token):
+        raise ModelsError(
+            "Dropbox let you in, but git has no credential helper here that would keep it",
+            "git config --global credential.helper store   # or libsecret, …; then git models login dropbox",
+        )
+    out.result("signed in at Dropbox; git keeps the token")
+    out.document({"host": dropbox.HOST, "login": key, "source": "git credential", "may_write": None})
+    return 0
+
+
+def _line(question: str) -> str:
+    """A word that the user types. Raises ModelsError for none, or for what is none."""
+    said = input(question).strip() if sys.stdin.isatty() else sys.stdin.readline(4096).strip()
+    if not said or not said.isascii() or not said.isprintable() or " " in said:
+        raise ModelsError(f"that is no {question.strip(': ')}", "git models login dropbox")
+    return said
 
 
 def _of_git_remotes(here: repo.Repo | None, names: list[str]) -> Iterator[str]:

@@ -30,6 +30,7 @@ __all__ = [
 ]
 
 SCHEMES = {
+    "dropbox": "git_models.remotes.dropbox",
     "file": "git_models.remotes.file",
     "github": "git_models.remotes.github",
     "github+http": "git_models.remotes.github",

@@ -64,6 +64,14 @@ def authorization(protocol: str, host: str, top: str | None) -> str:
     return header(found.get("username", ""), password) if password else ""
 
 
+def login_of(protocol: str, host: str, top: str | None) -> tuple[str, str] | None:
+    """User and password that git's credential helpers hold for exactly this host. Raises RemoteError as `find`."""
+    _plain(host)
+    found = _filled(protocol, host, top)
+    user, password = found.get("username", ""), found.get("password", "")
+    return (_plain(user), _plain(password)) if user and password else None
+
+
 def header(user: str, password: str) -> str:
     """The Authorization header for a user and a password; the user `bearer` has a token instead."""
     if user.lower() == "bearer":
