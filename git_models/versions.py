@@ -99,11 +99,11 @@ def find(
     several models have.
     """
     if text == f"@{ACTIVE}" and len(known.active) == 1:
-        text = next(iter(known.active.values()))
+        text = f"{next(iter(known.active))}@{ACTIVE}"
+    if text.endswith(f"@{ACTIVE}") and (slot := text.removesuffix(f"@{ACTIVE}")) in known.active:
+        return _slot(known, slot, earlier)
     model, version = split(text, lambda name: bool(called(known, relative(name)) or called(known, name)))
     found = called(known, relative(model)) or called(known, model)
-    if not found and version == ACTIVE and model in known.active:
-        return find(known, known.active[model], earlier=earlier)
     if not found:
         raise unknown(known, text)
     if len(found) > 1:
@@ -143,18 +143,27 @@ def _before(entry: Entry, tags: Sequence[Version]) -> Version | None:
     return tags[here - 1] if here else None
 
 
+def _slot(known: Manifest, name: str, earlier: Earlier) -> Entry:
+    """What is active under a name."""
+    target = known.active[name]
+    path, version = split(target, known.models.__contains__)
+    if path not in known.models or version == ACTIVE:
+        raise ModelsError(f"active: {name} is {target}, which models.yaml does not have", "git models list")
+    return pick(known, known.models[path], version, earlier)
+
+
 def _active(known: Manifest, entry: Entry, earlier: Earlier) -> Entry:
-    targets = {
-        target: split(target, known.models.__contains__)[1]
-        for target in dict.fromkeys(known.active.values())
+    slots = {
+        target: name
+        for name, target in known.active.items()
         if split(target, known.models.__contains__)[0] == entry.path
     }
-    if len(targets) == 1:
-        return pick(known, entry, next(iter(targets.values())), earlier)
-    if targets:
-        names = ", ".join(f"{name}@{ACTIVE} ({target})" for name, target in known.active.items() if target in targets)
-        raise ModelsError(f"{len(targets)} versions of {entry.path} are active: {names}", "git models list")
-    raise ModelsError(f"no version of {entry.path} is active", "git models list")
+    if len(slots) == 1:
+        return _slot(known, next(iter(slots.values())), earlier)
+    if slots:
+        names = ", ".join(f"{name}@{ACTIVE} ({target})" for target, name in slots.items())
+        raise ModelsError(f"{len(slots)} versions of {entry.path} are active: {names}", "git models list")
+    raise ModelsError(f"no version of {entry.path} is active", f"git models activate {entry.path}")
 
 
 def missing(entry: Entry, version: str) -> ModelsError:

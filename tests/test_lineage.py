@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 
 import pytest
 
@@ -171,3 +172,22 @@ def test_a_broken_manifest_in_the_past_stops_nothing(work: Sandbox) -> None:
     commit(work, "Break", "2026-11-02T12:00:00", b"<<<<<<< ours\n")
     commit(work, "Mend", "2026-11-03T12:00:00", good)
     assert sizes(rows(work, MODEL)) == [1, 1]
+
+
+@pytest.mark.parametrize("shape", ["block", "quoted", "flow", "last", "commented"])
+def test_an_entry_is_followed_however_it_is_written(work: Sandbox, shape: str) -> None:
+    for seed in (1, 2, 2, 3):
+        one = ", ".join(f"{key}: {json.dumps(value)}" for key, value in bytes_of(seed).items())
+        block = "".join(f"    {key}: {json.dumps(value)}\n" for key, value in bytes_of(seed).items())
+        entry = {
+            "block": f"  {MODEL}:\n{block}",
+            "quoted": f'  "{MODEL}":\n{block}',
+            "flow": f"  {MODEL}: {{{one}}}\n",
+            "last": f"  {MODEL}:\n{block}".removesuffix("\n"),
+            "commented": f"  {MODEL}:  # ours\n{block}",
+        }[shape]
+        other = f'  other.pt:\n    md5: "{seed:032x}"\n' if shape != "last" else ""
+        commit(work, f"Version {seed}", "2026-11-01T12:00:00", f"version: 1\nmodels:\n{other}{entry}".encode())
+        (work / "models.yaml").write_text((work / "models.yaml").read_text() + "\n")
+        work.git("commit", "-am", "A line more")
+    assert sizes(rows(work, MODEL)) == [3, 2, 1]

@@ -87,3 +87,16 @@ def test_a_missing_version_lists_those_that_there_are() -> None:
 def test_a_name_that_two_models_have_is_no_name() -> None:
     with pytest.raises(ModelsError, match=r"a/best\.pt, b/best\.pt"):
         versions.find(known(entry("a/best.pt"), entry("b/best.pt")), "best.pt")
+
+
+@pytest.mark.parametrize("target", ["weights/best.pt@active", "gone.pt@1.0.0", "weights/best.pt@7.7.7"])
+def test_an_active_version_that_is_none_is_an_error_and_no_circle(target: str) -> None:
+    models = known(entry(versions=TAGS), slot=target)
+    for text in ("slot@active", "@active", "best.pt@active"):
+        with pytest.raises(ModelsError):
+            versions.find(models, text)
+
+
+def test_a_name_of_active_wins_over_a_model_of_that_name() -> None:
+    models = known(entry(versions=TAGS), entry("other.pt", now=7), **{"best.pt": "other.pt"})
+    assert versions.find(models, "best.pt@active").path == "other.pt"

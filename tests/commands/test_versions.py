@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 
@@ -112,3 +113,17 @@ def test_names_follow_the_pattern_of_models_naming(ready: Sandbox) -> None:
     ready.models("add", "yolo.pt", "--tag", "2.0.0", "--name", better)
     found = answer(ready, "check", code=1)["findings"]
     assert [f["path"] for f in found] == [MODEL], "only the one that was recorded before"
+
+
+def test_a_tagged_version_is_pushed_and_needs_no_history(ready: Sandbox, tmp_path: Path) -> None:
+    ready.weight(MODEL, seed=8)
+    ready.models("add", MODEL, "--tag", "1.0.0")
+    ready.weight(MODEL, seed=9)
+    ready.models("add", MODEL, "--tag", "1.1.0")
+    ready.git("commit", "-m", "Two versions in one commit")
+    ready.git("push")
+    ready.git("clone", "--depth", "1", (tmp_path / "origin.git").as_uri(), str(tmp_path / "shallow"))
+    shallow = Sandbox(tmp_path / "shallow")
+    shallow.models("download", f"{MODEL}@1.0.0", "old.pt")
+    assert shallow.read("old.pt") == weights(4096, 8)
+    assert [row["version"] for row in answer(shallow, "log", MODEL)["log"]] == ["1.1.0", "1.0.0"]
