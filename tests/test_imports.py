@@ -101,6 +101,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
 OWNERS: dict[str, tuple[str, ...]] = {
     "boto3": ("remotes.s3",),
     "botocore": ("remotes.s3",),
+    "google": ("remotes.gdrive_auth",),
     "pygit2": ("index",),
     "requests": ("remotes",),
     "rich": ("output",),

@@ -1,6 +1,7 @@
 """A token for people who push by SSH: found where gh or git keep one, or made on a page, checked and kept by git.
 
-For the host of a web server that is a place for models: its user and password. For `dropbox`: an app's access.
+For the host of a web server that is a place for models: its user and password. For `dropbox`
+and `gdrive`: an app's access.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import getpass
 import os
 import secrets
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -33,8 +35,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
-    if args.host == "dropbox":
-        return _dropbox(out)
+    if args.host in ("dropbox", "gdrive"):
+        return (_dropbox if args.host == "dropbox" else _drive)(out)
     if args.host and (server := _server(args.host)):
         return _web(*server, out)
     place, in_repository, top = _place(args.host)
@@ -157,11 +159,45 @@ def _dropbox(out: Output) -> int:
     return 0
 
 
+def _drive(out: Output) -> int:
+    """Let an OAuth client of the user's own in, as a device does it, and have git keep its refresh token."""
+    from git_models.remotes import gdrive_auth
+
+    here = repo.find()
+    name, options = (
+        next((n for n, u in here.config.urls.items() if u.startswith("gdrive:")), "gdrive"),
+        Options(here.top),
+    )
+    out.warn(
+        "make an OAuth client of the type 'TVs and Limited Input devices' at\n"
+        "  https://console.cloud.google.com/apis/credentials, in a project with the Drive API switched on"
+    )
+    client, secret = _line("client id: "), _line("client secret: ")
+    told = gdrive_auth.device(name, options, client)
+    if not told:
+        raise ModelsError("Google does not know this client, or it is not of that type", "git models login gdrive")
+    out.warn(f"open {told['verification_url']} and type {told['user_code']}")
+    end = time.monotonic() + float(told.get("expires_in", 1800))
+    while (token := gdrive_auth.device_token(name, options, client, secret, told["device_code"])) is None:
+        if time.monotonic() > end:
+            raise ModelsError("nobody agreed in time", "git models login gdrive")
+        time.sleep(float(told.get("interval", 5)))
+    credentials.approve(gdrive_auth.HOST, client, f"{secret}:{token}", here.top)
+    if credentials.login_of("https", gdrive_auth.HOST, here.top) != (client, f"{secret}:{token}"):
+        raise ModelsError(
+            "Google let you in, but git has no credential helper here that would keep it",
+            "git config --global credential.helper store   # or libsecret, …; then git models login gdrive",
+        )
+    out.result("signed in at Google Drive; git keeps the token")
+    out.document({"host": gdrive_auth.HOST, "login": client, "source": "git credential", "may_write": None})
+    return 0
+
+
 def _line(question: str) -> str:
     """A word that the user types. Raises ModelsError for none, or for what is none."""
     said = input(question).strip() if sys.stdin.isatty() else sys.stdin.readline(4096).strip()
     if not said or not said.isascii() or not said.isprintable() or " " in said:
-        raise ModelsError(f"that is no {question.strip(': ')}", "git models login dropbox")
+        raise ModelsError(f"that is no {question.strip(': ')}", "git models login -h")
     return said
 
 

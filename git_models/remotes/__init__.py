@@ -32,6 +32,7 @@ __all__ = [
 SCHEMES = {
     "dropbox": "git_models.remotes.dropbox",
     "file": "git_models.remotes.file",
+    "gdrive": "git_models.remotes.gdrive",
     "github": "git_models.remotes.github",
     "github+http": "git_models.remotes.github",
     "hf": "git_models.remotes.hf",

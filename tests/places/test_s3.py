@@ -92,7 +92,7 @@ def test_an_upload_goes_on_where_it_was_killed(server: str, rclone_s3: str, smal
     assert sum(moved) == len(DATA)
     held = again.has([up.asset])[up.asset]
     # Whatever the ETag of an upload in parts says. rclone's server forgets its metadata.
-    assert held == (up.asset, len(DATA), None if server == rclone_s3 else up.sha256)
+    assert held[:3] == (up.asset, len(DATA), None if server == rclone_s3 else up.sha256)
     assert read(again, up.asset) == DATA
 
 

@@ -8,7 +8,7 @@ import pytest
 from git_models import remotes
 from git_models.remotes import credentials, http
 from git_models.remotes.base import Remote
-from tests.fakes import dropbox
+from tests.fakes import drive, dropbox
 from tests.fakes.github import GitHub
 from tests.fakes.hub import Hub
 from tests.helpers.sandbox import Sandbox
@@ -33,7 +33,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[GitHub]:
         yield server
 
 
-@pytest.fixture(params=["file", "github", "github private", "hf", "hf parts", "dropbox"])
+@pytest.fixture(params=["file", "github", "github private", "hf", "hf parts", "dropbox", "gdrive"])
 def remote(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Remote]:
     """One of every kind of place, empty and writable."""
     if request.param == "file":
@@ -45,6 +45,13 @@ def remote(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
             Sandbox(tmp_path).git("config", "--global", "models.box.endpoint", account.url)
             monkeypatch.setenv("DROPBOX_ACCESS_TOKEN", "access-0")
             yield remotes.open("dropbox:///Apps/models", "box")
+        return
+    if request.param == "gdrive":
+        account = drive.Drive()
+        with drive.serve(account):
+            Sandbox(tmp_path).git("config", "--global", "models.drive.endpoint", account.url)
+            monkeypatch.setenv("GOOGLE_ACCESS_TOKEN", "access-0")
+            yield remotes.open(f"gdrive://{drive.FOLDER}", "drive")
         return
     if request.param.startswith("hf"):
         with Hub(private=True, chunk=100_000 if "parts" in request.param else 0) as server:
