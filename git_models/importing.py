@@ -71,9 +71,8 @@ def run(
     uploading.need_recorded(repo, known, path)
     old = known.models.get(path)
     source = remotes.links(Options(top=repo.top))
-    if not mirror:
-        _need_public(repo, url)
-    file = _arrived(repo, source, url, path, out, md5, sha256)
+    total, public = _looked_up(repo, url, mirror)
+    file = _arrived(repo, source, url, path, total, out, md5, sha256)
     with open(file.path, "rb") as opened:
         head = opened.read(HEAD_BYTES)
     digests = file.digests()
@@ -92,9 +91,10 @@ def run(
         raise
     objects.seal(repo.models, [draft])
     file.close(landed=True)
-    links = tuple(dict.fromkeys([*(old.urls if old and old.sha256 == digests.sha256 else ()), url]))
-    public = not mirror or _is_public(repo, url)
-    fields = {"urls": links if public else (old.urls if old else ()), "source": (old and old.source) or url}
+    links = old.urls if old and old.sha256 == digests.sha256 else ()
+    fields: dict[str, object] = {"urls": tuple(dict.fromkeys([*links, *([url] if public else [])]))}
+    if public and not (old and old.source):
+        fields["source"] = url
     done = staging.register(repo, known, [staging.Kept(path, digests, None, doubt)], fields, remove={})
     placed = worktree.sync(repo, wanted=[path], releasable=releasing.releasable(repo))
     for _, reason in placed.refused:
@@ -102,22 +102,18 @@ def run(
     return Imported(manifests.current(repo).models[path], bool(done.new or done.changed or done.moved), doubt)
 
 
-def _is_public(repo: Repo, url: str) -> bool:
-    """Whether an address answers those who know it from models.yaml alone."""
-    try:
-        with remotes.links(Options(top=repo.top, from_manifest=True)).get(url, 0, 1):
-            return True
-    except RemoteError:
-        return False
+def _looked_up(repo: Repo, url: str, mirror: bool) -> tuple[int, bool]:
+    """(bytes that the address announces, -1 if it does not; whether models.yaml may send readers there).
 
-
-def _need_public(repo: Repo, url: str) -> None:
+    Raises ModelsError for an address that does not answer, or is not for readers, unless `mirror`.
+    """
     try:
-        with remotes.links(Options(top=repo.top, from_manifest=True)).get(url, 0, 1):
-            pass
+        return _announced(repo, url, from_manifest=True), True
     except (StartOver, Transient):
-        pass  # what comes says more
+        return -1, True  # what comes says more
     except RemoteError as failed:
+        if mirror:
+            return _announced(repo, url, from_manifest=False), False
         if "private network" not in failed.what:
             raise
         raise ModelsError(
@@ -126,7 +122,14 @@ def _need_public(repo: Repo, url: str) -> None:
         ) from None
 
 
-def _arrived(repo: Repo, source: Source, url: str, path: str, out: Output, md5: str, sha256: str) -> PartFile:
+def _announced(repo: Repo, url: str, from_manifest: bool) -> int:
+    with remotes.links(Options(top=repo.top, from_manifest=from_manifest)).get(url, 0, 1) as body:
+        return -1 if body.total is None else body.total
+
+
+def _arrived(
+    repo: Repo, source: Source, url: str, path: str, total: int, out: Output, md5: str, sha256: str
+) -> PartFile:
     """The whole file, as far as length and hashes tell; what broke off is continued. Raises ModelsError."""
     folder = os.path.join(repo.models, "incomplete")
     os.makedirs(folder, exist_ok=True)
@@ -139,7 +142,10 @@ def _arrived(repo: Repo, source: Source, url: str, path: str, out: Output, md5: 
             file.resume(-1)
         else:
             file.rewind()
-        with out.progress("Downloading", 1 << 20) as advance:
+        if total > 0:
+            objects.need_space(folder, total - file.solid, path)
+        with out.progress("Downloading", max(total, 0)) as advance:
+            advance(file.solid)
 
             def once() -> None:
                 nonlocal length
