@@ -38,7 +38,7 @@ class Done(NamedTuple):
     commits: int  # that were rewritten
     published: bool  # whether a remote has some of them
     signatures: int
-    left_behind: list[str]  # branches that still hold old commits
+    left_behind: list[str]  # branches and tags that still hold old commits
     settled: moving.Settled
 
 
@@ -142,8 +142,9 @@ def told(done: Done, here: Repo) -> list[str]:
         lines.append(f"{plural(done.commits, 'commit')} rewritten; moved: {shown}")
     if done.signatures:
         lines.append(f"{plural(done.signatures, 'signature')} dropped: they were of the old commits and tags")
-    for branch in done.left_behind:
-        lines.append(f"{branch.removeprefix('refs/heads/')} still holds the old commits")
+    if done.left_behind:
+        held = [name.removeprefix("refs/heads/").removeprefix("refs/") for name in done.left_behind]
+        lines.append(f"old commits are still held by {', '.join(held[:5])}{' …' if held[5:] else ''}")
     if not done.commits:
         lines.append(f"one new commit: {done.journal.head[1][:10]}; git models migrate undo takes it back")
     else:

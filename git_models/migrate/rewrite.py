@@ -167,13 +167,19 @@ def _fanned(oid: str, sizes: Iterable[int]) -> str:
 
 
 def left_behind(made: Mapping[str, str], moved: Sequence[Ref]) -> list[str]:
-    """Local branches that still hold commits which were rewritten."""
+    """Branches and tags that still hold commits which were rewritten."""
     names = {ref.name for ref in moved}
-    branches = git.text("for-each-ref", "--format=%(refname)", "refs/heads").splitlines()
-    others = [b for b in branches if b not in names]
-    if not others or not made:
+    listing = git.text("for-each-ref", "--format=%(refname)", "refs/heads", "refs/tags").splitlines()
+    others = [name for name in listing if name not in names]
+    if not others or not _hold(others, made):  # one question for all: there may be thousands of tags
         return []
-    return [b for b in others if set(git.text("rev-list", b, "--not", "--remotes").split()) & made.keys()]
+    return [name for name in others if _hold([name], made)]
+
+
+def _hold(tips: Sequence[str], made: Mapping[str, str]) -> bool:
+    known = [f"^{oid}" for oid in git.text("rev-parse", "--remotes").split()]
+    answer = git.run("rev-list", "--stdin", input="\n".join([*tips, *known]).encode())
+    return not made.keys().isdisjoint(answer.decode().split())
 
 
 def on_top(head: str, tree: str, message: str) -> str:
