@@ -12,6 +12,7 @@ from git_models import audit, backups, excludes, git, githooks, history, objects
 from git_models.errors import ModelsError, Offline
 from git_models.findings import Finding
 from git_models.manifest import Manifest
+from git_models.migrate import moving
 from git_models.output import plural, size
 from git_models.places import Place
 from git_models.remotes.base import Remote
@@ -166,6 +167,9 @@ def store(case: Case) -> Iterator[Finding]:
             f"{plural(count, 'damaged object lies', 'damaged objects lie')} in {lost}",
             f"git models verify && rm -r {lost}",
         )
+    for journal in moving.journals(case.repo):
+        if journal.state == "begun":
+            yield Finding(f"{journal.what} was interrupted", "git models migrate history --dry-run   # finishes it")
 
 
 def excluded(case: Case) -> Iterator[Finding]:
@@ -214,6 +218,14 @@ def models(case: Case) -> Iterator[Finding]:
     if loose:
         paths = sorted({entries[oid].path for oid in loose})
         yield Finding(f"{_some(paths)} not pushed: this clone has the only copy", "git models push", paths[0])
+
+
+def migrations(case: Case) -> Iterator[Finding]:
+    for journal in moving.journals(case.repo):
+        if journal.state == "begun":
+            yield Finding(
+                f"{journal.what} was interrupted", "git models migrate history --dry-run   # finishes it first"
+            )
 
 
 def _some(paths: list[str]) -> str:

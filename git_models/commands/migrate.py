@@ -6,7 +6,7 @@ import argparse
 import os
 from collections.abc import Sequence
 
-from git_models import config, git, githooks, manifests, messages, places, repo
+from git_models import config, git, githooks, manifests, messages, objects, places, repo, safety
 from git_models.errors import ModelsError, UsageError
 from git_models.migrate import choose, dvc, history, lfs, moving, pointers
 from git_models.output import Output, plural, size
@@ -163,6 +163,9 @@ def _carry_out(here: Repo, job: history.Job, found: Sequence[choose.Found], out:
     for path, reason in done.settled.refused:
         out.warn(f"{path} was not put in place: {reason}")
     known = manifests.current(here)
+    moved = [known.models[p] for p in dict.fromkeys(v.path for v in job.models.values()) if p in known.models]
+    for path, reason in safety.sift(here, [e for e in moved if objects.has(here.models, e.sha256)]).refused:
+        out.warn(f"{path} is recorded, and no other clone puts it in place unasked: {reason}")
     origin = next(iter(here.config.git_remotes.get("origin", ())), "")
     try:
         places.for_push(here, known, "origin", origin)

@@ -180,7 +180,7 @@ def test_globs_sizes_and_revisions_choose(
 
 @pytest.mark.slow
 def test_a_branch_that_keeps_the_old_commits_is_named(project: Sandbox) -> None:
-    assert history(project, "side")["left_behind"] == ["refs/heads/main"]
+    assert history(project, "side")["left_behind"] == ["refs/heads/main", "refs/tags/v1"]
     assert project.status() == [], "the branch that is checked out was not touched"
 
 
@@ -439,6 +439,24 @@ def test_killed_anywhere_no_bytes_are_lost_and_the_next_command_converges(projec
         backups = project.git("for-each-ref", "refs/original").lines
         assert bool(backups) is (BEST not in project.files_at()), "backups are there while they are of use"
         step = step + 1 if step < 12 else int(step * 1.3)
+
+
+@pytest.mark.slow
+def test_doctor_knows_of_a_migration_that_was_killed(project: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    killed_after_the_refs(project, monkeypatch)
+    assert "migrate history was interrupted" in project.models("doctor", code=1).out
+    project.models("migrate", "history", "--dry-run")
+    assert "interrupted" not in project.models("doctor", code=None).out
+
+
+@pytest.mark.slow
+def test_a_model_that_runs_code_is_named_and_moves_all_the_same(repo: Sandbox) -> None:
+    # Loading this pickle calls posix.system("echo"); nothing here loads it.
+    repo.write("bad.pt", b"\x80\x02cposix\nsystem\nX\x04\x00\x00\x00echo\x85R." + b"\0" * LARGE)
+    repo.commit("Past the hooks")
+    said = repo.models("migrate", "history").err
+    assert "bad.pt is recorded, and no other clone puts it in place unasked: it is built to run code" in said
+    assert repo.exists("bad.pt") and "bad.pt" in repo.entries("HEAD")
 
 
 @pytest.mark.slow
