@@ -32,7 +32,7 @@ def account(home: Path) -> Iterator[Drive]:
 
 
 @pytest.fixture
-def official(account: Drive) -> Any:
+def official(account: Drive) -> Iterator[Any]:
     """google-api-python-client, whose description of the API it ships."""
     import googleapiclient
     import httplib2
@@ -44,7 +44,9 @@ def official(account: Drive) -> Any:
     text = document.read_text().replace("https://www.googleapis.com/", f"{account.url}/")
     plain = httplib2.Http(proxy_info=None)
     plain.redirect_codes = plain.redirect_codes - {308}  # as its own build_http does: Drive means something else
-    return build_from_document(text, http=AuthorizedHttp(Credentials("access-0"), http=plain))
+    with build_from_document(text, http=AuthorizedHttp(Credentials("access-0"), http=plain)) as client:
+        yield client
+    plain.close()
 
 
 def upload(folder: Path) -> Upload:
