@@ -15,7 +15,7 @@ import threading
 from builtins import open as open_  # `open` is this module's own
 from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from git_models import git
 from git_models.errors import ModelsError, NotThere, RemoteError, Transient, UsageError
@@ -31,6 +31,7 @@ ASKED = 100
 _PART = r"(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._-]{1,96}"
 _URL = re.compile(rf"hf://((?:datasets/|spaces/)?)({_PART}/{_PART})(?:@([A-Za-z0-9._-]+))?((?:/{_PART})*)/?\Z", re.I)
 _ASSET = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*", re.ASCII)
+_FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 _LFS = {"Accept": "application/vnd.git-lfs+json", "Content-Type": "application/vnd.git-lfs+json"}
 
 
@@ -105,7 +106,9 @@ class Hub:
         for start in range(0, len(names), ASKED):
             paths = [self.place.folder + name for name in names[start : start + ASKED]]
             url = f"{self._api}/paths-info/{quote(self.place.revision, safe='')}"
-            answer = self._json("POST", url, {"paths": paths, "expand": False}, "read")
+            # A form, as the official client sends it: mirrors of the Hub take nothing else.
+            form = urlencode({"paths": paths, "expand": "False"}, doseq=True)
+            answer = self._json("POST", url, form, "read", _FORM)
             found |= {held.asset: held for item in answer if (held := self._held(item))}
         return {name: found[name] for name in names if name in found}
 
@@ -292,7 +295,8 @@ class Hub:
 
     def _json(self, method: str, url: str, body: Any, doing: str, headers: dict[str, str] | None = None) -> Any:
         kind = headers or {"Content-Type": "application/json"}
-        with self._ask(method, url, json.dumps(body).encode(), kind) as response:
+        data = body.encode() if isinstance(body, str) else json.dumps(body).encode()
+        with self._ask(method, url, data, kind) as response:
             if response.status_code not in (200, 201):
                 raise self._refused(response, doing)
             data = http.whole(response)

@@ -11,6 +11,7 @@ import hashlib
 import json
 from types import TracebackType
 from typing import Any
+from urllib.parse import parse_qsl
 
 from tests.fakes.web import Reply, Request, json_reply, listen
 
@@ -85,9 +86,7 @@ class Hub:
 
     def _call(self, what: str, rest: list[str], request: Request, right: str) -> Reply:
         if what == "paths-info":
-            # As JSON or, from the official client, as a form.
-            raw = b"".join(request.body.blocks())
-            wanted = json.loads(raw)["paths"] if raw.startswith(b"{") else _form(raw)
+            wanted = [v for k, v in parse_qsl(b"".join(request.body.blocks()).decode()) if k == "paths"]
             return json_reply(200, [self._described(path) for path in wanted if path in self.files])
         if what == "tree":
             folder = "/".join(rest)
@@ -168,12 +167,6 @@ class Hub:
 
 def _mode(path: str) -> str:
     return "regular" if path.endswith((".txt", ".md", ".json")) else "lfs"
-
-
-def _form(raw: bytes) -> list[str]:
-    from urllib.parse import parse_qsl
-
-    return [value for key, value in parse_qsl(raw.decode()) if key == "paths"]
 
 
 def _ranged(request: Request, data: bytes, tag: str) -> Reply:

@@ -252,3 +252,22 @@ def sshd(folder: Path, more: str = "") -> Iterator[Path]:
     command = [program("sshd", "/usr/sbin"), "-D", "-e", "-f", str(folder / "sshd_config")]
     with running(command, port, folder / "log"):
         yield folder / "bin"
+
+
+@contextmanager
+def olah(folder: Path, files: Mapping[str, bytes]) -> Iterator[str]:
+    """olah, a mirror of the Hugging Face Hub, over a local git repository ada/weights that holds these files."""
+    work = folder / "mirrors" / "models" / "ada" / "weights"
+    for path, data in files.items():
+        (work / path).parent.mkdir(parents=True, exist_ok=True)
+        (work / path).write_bytes(data)
+    git = ["git", "-C", str(work)]
+    for command in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-q", "-m", "Models"]):
+        subprocess.run([*git, *command], check=True)
+    port = free_port()
+    (folder / "conf.toml").write_text(
+        f'[basic]\nhost = "127.0.0.1"\nport = {port}\nrepos-path = "{folder}/repos"\nlog-path = "{folder}/logs"\n'
+        f'mirrors-path = ["{folder}/mirrors"]\n[accessibility]\noffline = true\n'
+    )
+    with running([program("olah-cli"), "-c", str(folder / "conf.toml")], port, folder / "log"):
+        yield f"http://127.0.0.1:{port}"

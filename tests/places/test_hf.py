@@ -11,6 +11,7 @@ import pytest
 from git_models import remotes
 from git_models.remotes.base import Upload
 from tests.fakes.hub import REPO, Hub
+from tests.places import servers
 
 DATA = hashlib.shake_128(b"a model").digest(300_007)
 
@@ -57,3 +58,14 @@ def test_what_is_put_here_is_read_by_the_official_client(official, tmp_path: Pat
     assert (told.size, told.lfs.sha256) == (len(DATA), sha256)
     file = official.hf_hub_download(REPO, "models/w-0123456789ab.pt", cache_dir=tmp_path / "cache")
     assert Path(file).read_bytes() == DATA
+
+
+def test_a_mirror_of_the_hub_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with servers.olah(tmp_path, {"models/w-0123456789ab.pt": DATA}) as url:
+        monkeypatch.setenv("HF_ENDPOINT", url)
+        place = remotes.open(f"hf://{REPO}/models", "mirror")
+        (held,) = place.list()
+        assert (held.asset, held.size) == ("w-0123456789ab.pt", len(DATA))
+        assert place.has([held.asset, "absent.pt"]) == {held.asset: held}
+        with place.get(held.asset, 7) as body:
+            assert b"".join(body)[7 - body.start :] == DATA[7:]  # it sends whole files alone
