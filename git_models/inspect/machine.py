@@ -157,7 +157,7 @@ class _Machine:
         """Judge the names of an operation whose operands are not known any more."""
         if self.name in ("GLOBAL", "INST"):
             self.load(self.names())
-        elif self.name in ("STACK_GLOBAL", "EXT1", "EXT2", "EXT4"):
+        elif self.name == "STACK_GLOBAL":
             self.judge.odd("dangerous", f"{self.name} of a name that cannot be known", self.position)
 
     def names(self) -> tuple[str, str]:
@@ -216,7 +216,8 @@ def _stack_global(machine: _Machine) -> None:
 
 
 def _extension(machine: _Machine) -> None:
-    machine.judge.odd("dangerous", f"{machine.name}: a name from the reader's own registry", machine.position)
+    # What it names is loaded already, and calling it is another instruction's offence.
+    machine.judge.odd("unknown", f"{machine.name}: a name from the reader's own registry", machine.position)
     machine.stack.append(Opaque("an extension"))
 
 

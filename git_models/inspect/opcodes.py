@@ -119,7 +119,11 @@ def _argument(name: str, stream: Stream) -> Argument:
 
 
 def _text(data: bytes) -> str:
-    return data.decode("utf-8", "surrogateescape")
+    """A name to import. Every unpickler decodes it strictly (pickle.py, `load_global`) and fails before it imports."""
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Broken("the name of an import that is not UTF-8") from None
 
 
 def _counted(name: str, stream: Stream, count: int) -> Argument:

@@ -103,6 +103,11 @@ def test_what_hides_is_dangerous(name: str) -> None:
     assert report.verdict == "dangerous", inspect.report_lines(report)
 
 
+@pytest.mark.parametrize("data", [b"c\xff\xfe\nsystem\n.", b"i\xb1m\nsystem\n(.", b"\x82\x01.", b"c\xc3\x28"])
+def test_noise_that_no_unpickler_gets_through_is_not_called_dangerous(data: bytes) -> None:
+    assert scan(data + bytes(64), "dump.pt").verdict == "unknown"
+
+
 def test_the_scanner_imports_nothing_that_unpickles_or_runs_code() -> None:
     forbidden = (
         r"(import|from)\s+(pickle|_pickle|pickletools|torch|marshal|shelve|importlib|runpy|ctypes|subprocess|os)\b"
