@@ -7,7 +7,7 @@ SLOW := tests/ground_truth tests/real_checkpoints tests/places tests/migrations
 SHELL_FILES = $(shell grep -lE '^\#!.*[/ ](ba)?sh$$' .ci/run scripts/* 2>/dev/null)
 SHIMS = $(filter-out hooks/head.sh,$(wildcard hooks/*.sh))
 
-.PHONY: help venv test slow machine lint types ground-truth places migrations real-checkpoints demo demo-github man
+.PHONY: help venv test slow machine lint types ground-truth places migrations real-checkpoints demo demo-github bench man
 
 help: ## say what there is
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | expand -t 20
@@ -58,6 +58,10 @@ demo: ## play the whole story on throw-away repositories, with a folder as the p
 
 demo-github: ## the same against the stand-in for GitHub
 	@PYTHON='$(PYTHON)' scripts/demo --github $(if $(MODEL),--model '$(MODEL)')
+
+bench: ## compare with Git LFS, DVC and git-annex (an hour; QUICK=1 tries it in a minute)
+	@PYTHON='$(PYTHON)' scripts/venv bench
+	@PYTHON='$(PYTHON)' scripts/bench $(QUICK)
 
 man: ## show the manual page of this checkout
 	man --warnings -l docs/man/git-models.1

@@ -101,7 +101,8 @@ class Place:
     def __init__(self, base: Path, tool: Tool) -> None:
         self.tool, self.base = tool, base / tool.name.replace(" ", "-")
         self.work, self.store, self.origin = (self.base / name for name in ("work", "store", "origin.git"))
-        self.store.mkdir(parents=True)
+        self.base.mkdir(parents=True)
+        self.store.mkdir()
         self.sh(f"git init -q --bare {self.origin} && git init -q {self.work}", self.base)
         self.sh(f"git remote add origin file://{self.origin}")
         (self.work / "README.md").write_text("A project\n")
@@ -180,13 +181,13 @@ def write(file: Path, mebibytes: int, seed: int) -> None:
             target.write(b"\0" + dice.randbytes((1 << 20) - 1))  # no accidental pickle
 
 
-def scatter(folder: Path, count: int, seed: int) -> None:
-    """So many models of 10 KiB, a hundred in a folder."""
+def scatter(folder: Path, count: int, seed: int, size: int = 10_240) -> None:
+    """So many models of `size` bytes, a hundred in a folder."""
     dice = random.Random(seed)  # noqa: S311
     for number in range(count):
         file = folder / f"part{number // 100:04d}/model{number:06d}.pt"
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(b"\0" + dice.randbytes(10_239))  # no accidental pickle
+        file.write_bytes(b"\0" + dice.randbytes(size - 1))  # no accidental pickle
 
 
 def play(bench: Bench, size: int, many: int, crowd: int, rounds: int) -> None:

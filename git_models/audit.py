@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from git_models import (
@@ -13,18 +13,10 @@ from git_models import (
     link,
     manifest,
     manifests,
-    messages,
-    naming,
-    objects,
     patterns,
-    places,
-    remotes,
     staging,
-    transfer,
 )
-from git_models.committing import KEEP_BELOW
 from git_models.errors import ManifestError, ModelsError
-from git_models.exchange import item
 from git_models.findings import Finding
 from git_models.manifest import NAME, Entry, Manifest
 from git_models.output import size
@@ -127,21 +119,47 @@ def history_of(repo: Repo, start: str, end: str) -> tuple[list[Blob], list[Findi
 def past_the_hooks(repo: Repo, known: Manifest) -> list[Finding]:
     """Weights in commits that are on no remote yet, as a commit with --no-verify, or without hooks, leaves them there.
 
-    A small one that git tracked before is a fixture, which the hooks leave to git.
+    A small one that git tracked before is a fixture, which the hooks leave to git. The last HEAD without any is
+    remembered: what is reached from it is not looked at again.
     """
-    blobs = list(_introduced(["HEAD", "--not", "--remotes"])) if index.head() else []
-    globs = staging.track_patterns(repo, known)
-    weights = [b for b in blobs if patterns.matches(globs, b.path)]
+    head, globs = index.head(), staging.track_patterns(repo, known)
+    note, clean = os.path.join(repo.state, "clean"), _read(os.path.join(repo.state, "clean"))
+    now = "\n".join([head, *globs])
+    if not head or now == clean:
+        return []
+    before = clean.split("\n")
+    known_clean = [f"^{before[0]}"] if before[1:] == list(globs) and index.sizes([before[0]]) else []
+    weights = [b for b in _introduced(["HEAD", *known_clean, "--not", "--remotes"]) if patterns.matches(globs, b.path)]
     sizes = index.sizes(b.oid for b in weights)
-    weights = [b for b in weights if b.new or sizes.get(b.oid, 0) >= KEEP_BELOW]
-    return files(repo, known, weights).found if weights else []
+    weights = [b for b in weights if b.new or sizes.get(b.oid, 0) >= staging.KEEP_BELOW]
+    found = files(repo, known, weights).found if weights else []
+    if not found:
+        _write(note, now)
+    return found
+
+
+def _read(file: str) -> str:
+    try:
+        with open(file, encoding="utf-8", errors="surrogateescape", newline="") as stream:
+            return stream.read()
+    except OSError:
+        return ""
+
+
+def _write(file: str, text: str) -> None:
+    """A cache: a failure to write it is no failure."""
+    try:
+        with open(file, "w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
+            stream.write(text)
+    except OSError:
+        pass
 
 
 def tracked(repo: Repo, known: Manifest) -> list[Finding]:
     """Weights that git tracks now, and other files that GitHub would refuse, but for small fixtures."""
     blobs = in_index()
     sizes = index.sizes(b.oid for b in blobs)
-    return files(repo, known, [b for b in blobs if sizes.get(b.oid, 0) >= KEEP_BELOW]).found
+    return files(repo, known, [b for b in blobs if sizes.get(b.oid, 0) >= staging.KEEP_BELOW]).found
 
 
 def _commit(name: str, shallow: bool) -> str:
@@ -198,11 +216,18 @@ def manifest_of(repo: Repo) -> tuple[Manifest, Audit]:
     return known, Audit(list(dict.fromkeys(found)), notes)
 
 
+def _misnamed(repo: Repo, entry: Entry) -> Iterator[Finding]:
+    from git_models import naming
+
+    if why := naming.fault(repo.config.naming, entry.label):
+        better = naming.suggested(repo.config.naming, entry)
+        yield Finding(f"{entry.path}: {entry.label} {why}", f"git models edit {entry.path} --name {better}", entry.path)
+
+
 def _entry(repo: Repo, entry: Entry) -> Iterator[Finding]:
     path = entry.path
-    if repo.config.naming and (why := naming.fault(repo.config.naming, entry.label)):
-        better = naming.suggested(repo.config.naming, entry)
-        yield Finding(f"{path}: {entry.label} {why}", f"git models edit {path} --name {better}", path)
+    if repo.config.naming:
+        yield from _misnamed(repo, entry)
     if not entry.sha256:
         pin = f"git models pull {path} && git models add {path}"
         yield Finding(f"{path} has no sha256, and an md5 alone can be forged", pin, path)
@@ -222,74 +247,3 @@ def _entry(repo: Repo, entry: Entry) -> Iterator[Finding]:
             if patterns.lfs_pointer(file.read(POINTER)):
                 fix = f"git models checkout --force {path}"
                 yield Finding(f"{path} on disk is a Git LFS pointer in place of the model", fix, path)
-
-
-def on_remotes(repo: Repo, known: Manifest, entries: Sequence[Entry]) -> tuple[list[Finding], Mapping[str, set[str]]]:
-    """Objects that readers cannot get: none of the places that may be asked has them with size and digest.
-
-    Also URL -> the objects (sha256) that were seen there. A place that cannot be asked is a finding.
-    """
-    wanted = [e for e in entries if e.sha256 and e.asset and not e.urls]
-    found, seen = links(entries, remotes.Options(top=repo.top, from_manifest=True)), {}
-    for place in places.for_pull(repo, known):
-        if not place.approved:
-            stranger = messages.unapproved(place.name, place.url)
-            found.append(Finding(stranger.what, stranger.fix))
-            continue
-        try:
-            lacking = {i.sha256 for i in transfer.missing([item(e) for e in wanted], places.connect(repo, place))}
-        except ModelsError as failed:
-            found.append(Finding(failed.what, failed.fix))
-            continue
-        seen[place.url] = {e.sha256 for e in wanted} - lacking
-    if not seen and wanted and not places.for_pull(repo, known):
-        nowhere = messages.no_place()
-        found.append(Finding(nowhere.what, nowhere.fix))
-    anywhere = set().union(*seen.values())
-    absent = [e for e in wanted if seen and e.sha256 not in anywhere]
-    fork, there = _on_fork(repo, absent)
-    for entry in absent:
-        if entry.sha256 in there:
-            what, fix = f"; only the fork {fork} has it", f"git models adopt {fork}"
-        else:
-            what, fix = "", f"git models push {entry.path}"
-        found.append(Finding(f"{entry.path} ({entry.asset}) is not on {', '.join(seen)}{what}", fix, entry.path))
-    return found, seen
-
-
-def links(entries: Sequence[Entry], options: remotes.Options) -> list[Finding]:
-    """Entries with `urls:` of which none answers with a file of the right size. One byte of each is asked for."""
-    source, found = remotes.links(options), []
-    for entry in entries:
-        faults = []
-        for url in entry.urls:
-            try:
-                with source.get(url, 0, 1) as body:
-                    if entry.size < 0 or body.total in (None, entry.size):
-                        break
-                    faults.append(f"{url} has {body.total} bytes instead of {entry.size}")
-            except ModelsError as failed:
-                faults.append(failed.what)
-        else:
-            if faults:
-                found.append(Finding(f"{entry.path}: {'; '.join(faults)}", f"git models pull {entry.path}", entry.path))
-    return found
-
-
-def _on_fork(repo: Repo, entries: Sequence[Entry]) -> tuple[str, set[str]]:
-    """OWNER/REPO of the fork that the branch here came from, and which of these objects (sha256) it holds."""
-    place = places.contributor(repo) if entries else None
-    if place is None:
-        return "", set()
-    try:
-        lacking = {i.sha256 for i in transfer.missing([item(e) for e in entries], places.connect(repo, place))}
-    except ModelsError:
-        return "", set()
-    return "/".join(place.url.partition("?")[0].split("/")[-2:]), {e.sha256 for e in entries} - lacking
-
-
-def note_seen(repo: Repo, entries: Sequence[Entry], seen: Mapping[str, set[str]]) -> None:
-    """Remember what the places hold, and that they do not hold the rest."""
-    for url, there in seen.items():
-        objects.note_held(repo.models, url, there)
-        objects.forget_held(repo.models, url, {e.sha256 for e in entries} - there)

@@ -6,7 +6,16 @@ import os
 import time
 from collections.abc import Iterator
 
-from git_models import audit, backups, layout, link, places, remotes, statcache
+from git_models import (
+    audit,
+    backups,
+    layout,
+    link,
+    places,
+    presence,
+    remotes,
+    statcache,
+)
 from git_models.backups import Backup
 from git_models.diagnosis import PATIENCE, Case, Check
 from git_models.errors import ModelsError
@@ -39,7 +48,7 @@ def reading(case: Case) -> Iterator[Finding]:
                 f"{place.name} ({place.url}): {failed.what}", failed.fix or f"git models remote test {place.name}"
             )
     linked = [e for e in case.known.models.values() if e.urls]
-    yield from audit.links(linked, remotes.Options(top=repo.top, from_manifest=True, patience=PATIENCE))
+    yield from presence.links(linked, remotes.Options(top=repo.top, from_manifest=True, patience=PATIENCE))
 
 
 def sizes(case: Case) -> Iterator[Finding]:

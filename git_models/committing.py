@@ -29,8 +29,6 @@ from git_models.output import Output, size
 from git_models.repo import Repo
 from git_models.staging import HEAD_BYTES, Kept
 
-KEEP_BELOW = 1_000_000  # a weight that HEAD tracks stays in git below this many bytes
-
 
 class Sorted(NamedTuple):
     """The staged files of a commit by what is to become of them."""
@@ -168,7 +166,7 @@ def sort(repo: Repo, known: Manifest, staged: Sequence[Staged]) -> Sorted:
             )
         if count and reason:
             continue
-        if item.old_oid.strip("0") and count < KEEP_BELOW and item.path not in known.models:
+        if item.old_oid.strip("0") and count < staging.KEEP_BELOW and item.path not in known.models:
             fixtures.append(item.path)
         elif count == 0:
             raise ModelsError(f"{item.path} is empty, so it is no model", f"git restore --staged {item.path}")

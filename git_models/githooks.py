@@ -42,6 +42,8 @@ class Hook(NamedTuple):
 
 def folder(repo: Repo) -> str:
     """The folder git looks for hooks in: core.hooksPath may be relative, or begin with ~."""
+    if not repo.config.hooks_path:
+        return os.path.join(repo.common, "hooks")
     return os.path.join(repo.top, git.text("rev-parse", "--git-path", "hooks", cwd=repo.top))
 
 
@@ -86,7 +88,8 @@ def astray(repo: Repo) -> list[Hook]:
     """The hooks that were edited, replaced or removed since `setup` wrote them; [] where none was ever written."""
     looked = look(repo)
     if any(h.state in ("ours", "old") for h in looked):
-        framework = {h.event for h in looked if FRAMEWORK in (_read(os.path.join(folder(repo), h.event)) or b"")}
+        where = folder(repo)
+        framework = {h.event for h in looked if FRAMEWORK in (_read(os.path.join(where, h.event)) or b"")}
         return [h for h in looked if h.state != "ours" and h.event not in framework]
     usual = os.path.join(repo.common, "hooks")
     bypassed = [e for e in EVENTS if MARK in (_read(os.path.join(usual, e)) or b"")[:200]]

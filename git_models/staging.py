@@ -28,6 +28,7 @@ from git_models.manifest import Entry, Manifest
 from git_models.repo import Repo
 
 HEAD_BYTES = 8192  # what is looked at to tell a weight from text, a page or a pointer
+KEEP_BELOW = 1_000_000  # a weight that HEAD tracks stays in git below this many bytes
 
 Advance = Callable[[int], None]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import NamedTuple
 
 from git_models.errors import ModelsError
@@ -39,36 +40,35 @@ def split(url: str) -> Url:
     So: no control character or space (encoded or not) and no backslash, a host that is a plain
     name, an IPv4 address as four decimal numbers or an IPv6 address in brackets, no password.
     """
-    shown = redact(url)
     if _BAD.search(url) or _ENCODED_CONTROL.search(url):
-        raise UrlError(f"{shown!r}: a URL holds no spaces, backslashes or control characters")
+        raise UrlError(f"{redact(url)!r}: a URL holds no spaces, backslashes or control characters")
     found = _SCHEME.match(url)
     if not found:
-        raise UrlError(f"{shown!r} is no URL: it should begin with https:// or the like")
+        raise UrlError(f"{redact(url)!r} is no URL: it should begin with https:// or the like")
     scheme, authority, path, query = found[1].lower(), found[2], found[3], found[4] or ""
     user, at, place = authority.rpartition("@")
     if at and not (_USER.match(user) and scheme not in ("http", "https")):
-        raise UrlError(f"{shown!r}: what stands before the @ is no host; give no user or password in a URL")
-    host, port = _host(place.lower(), shown)
+        raise UrlError(f"{redact(url)!r}: what stands before the @ is no host; give no user or password in a URL")
+    host, port = _host(place.lower(), url)
     if not host and scheme != "file":
-        raise UrlError(f"{shown!r} has no host")
+        raise UrlError(f"{redact(url)!r} has no host")
     return Url(scheme, user, host, port, path, query)
 
 
-def _host(place: str, shown: str) -> tuple[str, int | None]:
+def _host(place: str, url: str) -> tuple[str, int | None]:
     """Host and port of an authority without user."""
     found = re.match(r"(\[[^\]]*\]|[^:\[\]]*)(?::([0-9]{1,5}))?\Z", place)
     if not found or (found[2] and not 0 < int(found[2]) < 65536):
-        raise UrlError(f"{shown!r}: {place!r} is no host and port")
+        raise UrlError(f"{redact(url)!r}: {place!r} is no host and port")
     host = found[1]
     if host.startswith("["):
         if not _canonical(host[1:-1], 6):
-            raise UrlError(f"{shown!r}: {host} is no IPv6 address")
+            raise UrlError(f"{redact(url)!r}: {host} is no IPv6 address")
     elif _NUMERIC.match(host):
         if not _canonical(host, 4):
-            raise UrlError(f"{shown!r}: {host} is a number that programs read in different ways; write a.b.c.d")
+            raise UrlError(f"{redact(url)!r}: {host} is a number that programs read in different ways; write a.b.c.d")
     elif host and (not _HOST.match(host) or len(host) > 253):
-        raise UrlError(f"{shown!r}: {host!r} is no host name")
+        raise UrlError(f"{redact(url)!r}: {host!r} is no host name")
     return host, int(found[2]) if found[2] else None
 
 
@@ -109,32 +109,46 @@ def public_address(ip: str) -> bool:
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 
-# Names of parameters, fields and variables whose value opens something. `resourcekey` and `rlkey`
-# are not among them: they are part of a public link.
-_KEY = re.compile(
-    r"(?:token|api[_-]?key|passw(?:or)?d|secret|access[_-]?key(?:[_-]?id)?|x-(?:amz|goog)-(?:signature|credential))\Z|"
-    r"\A(?:signature|sig|googleaccessid|key-pair-id|policy|jwt|authorization|credentials?)\Z",
-    re.I,
-)
-# key=value, key%3Dvalue, "key": "value". Each run of word characters is tried once: no text, however
-# long and hostile, takes more than linear time.
-_PAIR = re.compile(r"(?<![\w-])([\w-]+)(=|%3D|[\"']\s{0,9}:\s{0,9}[\"'])[^\s&;#,\"'<>}]+", re.I)
-_REDACT = (
-    # By prefix: GitHub, GitLab, Hugging Face, Slack, Dropbox, Google, AWS key ids, JSON Web Tokens.
-    (re.compile(r"\b(?:gh[pousr]_\w{8,}|github_pat_\w{8,}|glpat-[\w-]{8,}|hf_[A-Za-z0-9]{8,})"), "***"),
-    (re.compile(r"\b(?:xox[a-z]-[\w-]{8,}|sl\.[\w-]{16,}|ya29\.[\w.-]{8,}|1//[\w-]{16,}|GOCSPX-[\w-]{8,})"), "***"),
-    (re.compile(r"(?<![\w-])(?:(?:AKIA|ASIA)[A-Z0-9]{16}\b|eyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?)"), "***"),
-    # Headers; the scheme's name alone is a word of ordinary sentences.
-    (re.compile(r"((?:proxy-)?authorization[\"']?\s*[:=]\s*[\"']?)[^\r\n\"',}]+", re.I), r"\1***"),
-    (re.compile(r"\b((?i:bearer|basic|token)\s+)(?=\S*[0-9=]|\S*[a-z][A-Z])[\w.~+/=-]{8,}"), r"\1***"),
-    # user:password@, up to the last @ that can belong to it; a token may be the user of a web address,
-    # while the account of ssh://git@host is none.
-    (re.compile(r"(\bhttps?://)[^/?#\s\"'<>]{0,500}@", re.I), r"\1***@"),
-    (
-        re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]{0,30}://)[^/?#\s\"'<>@]{0,200}?(?::|%3a)[^/?#\s\"'<>]{0,500}@", re.I),
-        r"\1***@",
-    ),
-)
+class _Secrets(NamedTuple):
+    """The forms of secrets."""
+
+    forms: tuple[tuple[re.Pattern[str], str], ...]
+    pair: re.Pattern[str]
+    key: re.Pattern[str]
+
+
+@cache
+def _secrets() -> _Secrets:
+    """Compiled when the first text is looked at: that takes 5 ms, and most commands print none."""
+    # Names of parameters, fields and variables whose value opens something. `resourcekey` and `rlkey`
+    # are not among them: they are part of a public link.
+    key = re.compile(
+        r"(?:token|api[_-]?key|passw(?:or)?d|secret|access[_-]?key(?:[_-]?id)?|x-(?:amz|goog)-(?:signature|credential))\Z|"
+        r"\A(?:signature|sig|googleaccessid|key-pair-id|policy|jwt|authorization|credentials?)\Z",
+        re.I,
+    )
+    # key=value, key%3Dvalue, "key": "value". Each run of word characters is tried once: no text, however
+    # long and hostile, takes more than linear time.
+    pair = re.compile(r"(?<![\w-])([\w-]+)(=|%3D|[\"']\s{0,9}:\s{0,9}[\"'])[^\s&;#,\"'<>}]+", re.I)
+    forms = (
+        # By prefix: GitHub, GitLab, Hugging Face, Slack, Dropbox, Google, AWS key ids, JSON Web Tokens.
+        (re.compile(r"\b(?:gh[pousr]_\w{8,}|github_pat_\w{8,}|glpat-[\w-]{8,}|hf_[A-Za-z0-9]{8,})"), "***"),
+        (re.compile(r"\b(?:xox[a-z]-[\w-]{8,}|sl\.[\w-]{16,}|ya29\.[\w.-]{8,}|1//[\w-]{16,}|GOCSPX-[\w-]{8,})"), "***"),
+        (re.compile(r"(?<![\w-])(?:(?:AKIA|ASIA)[A-Z0-9]{16}\b|eyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?)"), "***"),
+        # Headers; the scheme's name alone is a word of ordinary sentences.
+        (re.compile(r"((?:proxy-)?authorization[\"']?\s*[:=]\s*[\"']?)[^\r\n\"',}]+", re.I), r"\1***"),
+        (re.compile(r"\b((?i:bearer|basic|token)\s+)(?=\S*[0-9=]|\S*[a-z][A-Z])[\w.~+/=-]{8,}"), r"\1***"),
+        # user:password@, up to the last @ that can belong to it; a token may be the user of a web address,
+        # while the account of ssh://git@host is none.
+        (re.compile(r"(\bhttps?://)[^/?#\s\"'<>]{0,500}@", re.I), r"\1***@"),
+        (
+            re.compile(
+                r"(\b[A-Za-z][A-Za-z0-9+.-]{0,30}://)[^/?#\s\"'<>@]{0,200}?(?::|%3a)[^/?#\s\"'<>]{0,500}@", re.I
+            ),
+            r"\1***@",
+        ),
+    )
+    return _Secrets(forms, pair, key)
 
 
 def redact(text: str) -> str:
@@ -143,9 +157,10 @@ def redact(text: str) -> str:
     By form, whatever the message is about: prefixes of known tokens, authorisation headers, user
     and password of a URL, parameters that sign or open something.
     """
-    for pattern, replacement in _REDACT:
+    forms, pair, key = _secrets()
+    for pattern, replacement in forms:
         text = pattern.sub(replacement, text)
-    return _PAIR.sub(lambda found: f"{found[1]}{found[2]}***" if _KEY.search(found[1]) else found[0], text)
+    return pair.sub(lambda found: f"{found[1]}{found[2]}***" if key.search(found[1]) else found[0], text)
 
 
 def secret(url: str) -> str:

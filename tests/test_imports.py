@@ -64,6 +64,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "driver",
         "events",
         "placing",
+        "presence",
         "pushing",
         "reclaim",
         "releasing",

@@ -6,7 +6,13 @@ import argparse
 import os
 from collections.abc import Sequence
 
-from git_models import audit, findings, history, repo
+from git_models import (
+    audit,
+    findings,
+    history,
+    presence,
+    repo,
+)
 from git_models.errors import UsageError
 from git_models.migrate import choose, survey
 from git_models.output import Output, plural, size
@@ -43,7 +49,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
     found += about_files.found
     notes += about_files.notes
     if args.remote:
-        found += audit.on_remotes(here, known, list(history.versions(known)))[0]
+        found += presence.on_remotes(here, known, list(history.versions(known)))[0]
     for note in notes:
         out.warn(note)
     if not found:

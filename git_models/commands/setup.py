@@ -143,9 +143,9 @@ def _report_weights(here: Repo, out: Output) -> None:
     if refused:
         what = plural(len(refused), "file", "files")
         out.result(f"commits that were not pushed hold {what} that GitHub would refuse: git models migrate history")
-    from git_models.commands.status import hidden
+    from git_models.commands.status import unrecorded
 
-    ignored = hidden(here)
+    _, ignored = unrecorded(here, manifests.current(here))
     if ignored:
         what = plural(len(ignored), "weight file is", "weight files are")
         out.result(f"{what} hidden by .gitignore: git models add {ignored[0]}")

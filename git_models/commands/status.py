@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 
 from git_models import audit, git, githooks, history, layout, manifests, objects, patterns, places, repo, staging
+from git_models.manifest import Manifest
 from git_models.output import Output, plural, size
 from git_models.sight import MISSING, MODIFIED, OK, Sight, State, states
 
@@ -37,7 +38,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
         if state.state == MISSING and here_too[state.path]:
             words.append("in the store")
         rows.append((state, words))
-    strangers, ignored = unrecorded(here), hidden(here)
+    strangers, ignored = unrecorded(here, known)
     holders = places.holders(here, known)
     for state, words in rows:
         if words != [OK] or out.verbose:
@@ -100,23 +101,19 @@ def _advise(rows: Sequence[tuple[State, list[str]]], strangers: Sequence[str], o
         out.result(f"not recorded: git models add {strangers[0]}")
 
 
-def unrecorded(here: repo.Repo) -> list[str]:
-    """Weight files that git sees as untracked and no entry names."""
-    return _others(here, "--others", "--exclude-standard")
-
-
-def hidden(here: repo.Repo) -> list[str]:
-    """Weight files that .gitignore hides and no entry names."""
-    return _others(here, "--others", "--ignored", "--exclude-standard")
-
-
-def _others(here: repo.Repo, *flags: str) -> list[str]:
-    known = manifests.current(here)
+def unrecorded(here: repo.Repo, known: Manifest) -> tuple[list[str], list[str]]:
+    """Weight files that no entry names: those that git sees as untracked, and those that .gitignore hides."""
     specs = patterns.pathspecs(staging.track_patterns(here, known))
-    answer = git.run("ls-files", "-z", "--full-name", *flags, "--", *specs, cwd=here.top)
-    paths = [os.fsdecode(p) for p in answer.split(b"\0") if p]
+    # `traditional`, as `matching` would name an ignored folder and not what is in it.
+    flags = ("--porcelain=v1", "-z", "--no-renames", "--untracked-files=all", "--ignored=traditional")
+    answer = git.run("--no-optional-locks", "status", *flags, "--", *specs, cwd=here.top)
     copies = tuple(f"{folder}/" for folder in layout.copies(here))
-    return [p for p in paths if p not in known.models and not p.startswith(copies) and _is_weight(here, p)]
+    found: dict[str, list[str]] = {"??": [], "!!": []}
+    for item in answer.split(b"\0"):
+        kind, path = os.fsdecode(item[:2]), os.fsdecode(item[3:])
+        if kind in found and path not in known.models and not path.startswith(copies) and _is_weight(here, path):
+            found[kind].append(path)
+    return found["??"], found["!!"]
 
 
 def _is_weight(here: repo.Repo, path: str) -> bool:

@@ -10,7 +10,16 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from git_models import audit, findings, history, link, manifests, objects, repo, selection
+from git_models import (
+    findings,
+    history,
+    link,
+    manifests,
+    objects,
+    presence,
+    repo,
+    selection,
+)
 from git_models.errors import ModelsError
 from git_models.findings import Finding
 from git_models.manifest import Entry
@@ -48,8 +57,8 @@ def run(args: argparse.Namespace, out: Output) -> int:
     elif absent:
         out.note(f"{plural(len(absent), 'model is', 'models are')} not here and not verified: git models pull")
     if args.remote:
-        missing, seen = audit.on_remotes(here, known, versions)
-        audit.note_seen(here, versions, seen)
+        missing, seen = presence.on_remotes(here, known, versions)
+        presence.note_seen(here, versions, seen)
         found += missing
     checked = len(entries) - len(absent)
     if not found:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from git_models import git, index, manifest, paths, patterns, staging
-from git_models.committing import KEEP_BELOW
 from git_models.errors import ModelsError, PathError
 from git_models.repo import Repo
 from git_models.staging import HEAD_BYTES
@@ -61,7 +60,9 @@ def rules(repo: Repo, include: Sequence[str] = (), above: int = -1) -> Rules:
         return Rules(tuple(include), max(above, 1), 0, True)
     if above >= 0:
         return Rules((), 0, max(above, 1), True)
-    return Rules(staging.track_patterns(repo, manifest_here(repo)), KEEP_BELOW, repo.config.limit or 10**8, False)
+    return Rules(
+        staging.track_patterns(repo, manifest_here(repo)), staging.KEEP_BELOW, repo.config.limit or 10**8, False
+    )
 
 
 def manifest_here(repo: Repo) -> manifest.Manifest:

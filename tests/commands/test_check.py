@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from git_models import audit
+from git_models import (
+    presence,
+)
 from git_models.manifest import Entry
 from git_models.remotes import Options
 from tests.commands.conftest import MODEL, answer, snapshot
@@ -190,10 +192,10 @@ def test_a_link_is_right_when_one_of_them_answers_with_the_size(hub: GitHub) -> 
     hub.put("owner/repo", "v1", "best.pt", weights(4096))
     good = f"{hub.url}/owner/repo/releases/download/v1/best.pt"
     bad = good.replace("best", "gone")
-    assert audit.links([entry(4096, bad, good)], Options()) == []
-    (short,) = audit.links([entry(5000, good)], Options())
+    assert presence.links([entry(4096, bad, good)], Options()) == []
+    (short,) = presence.links([entry(5000, good)], Options())
     assert short.what == f"{MODEL}: {good} has 4096 bytes instead of 5000"
-    (gone,) = audit.links([entry(4096, bad)], Options())
+    (gone,) = presence.links([entry(4096, bad)], Options())
     assert "has nothing under" in gone.what
 
 
