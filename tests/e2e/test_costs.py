@@ -1,0 +1,93 @@
+"""What the hot paths cost, in counts that no busy machine changes: processes started, bytes read and written."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.helpers import team
+from tests.helpers.sandbox import Sandbox
+from tests.helpers.team import MODEL
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed"),
+]
+
+MIB = 1 << 20
+
+
+def traced(repo: Sandbox, calls: str, line: str) -> list[str]:
+    """The system calls `calls` of a command and of all that it starts, those that failed left out."""
+    log = repo.root.parent / "strace"
+    repo.run(f"strace -f -qq -y -e signal=none -e trace={calls} -o '{log}' {line}")
+    return [row for row in log.read_text(errors="replace").splitlines() if not re.search(r" = -1 |<unfinished", row)]
+
+
+def programs(repo: Sandbox, line: str) -> list[str]:
+    """The programs that a command starts, itself among them."""
+    started = (re.search(r'execve\("([^"]*)"', row) for row in traced(repo, "execve", line))
+    return [Path(found[1]).name for found in started if found]
+
+
+def moved(repo: Sandbox, line: str, *calls: str) -> int:
+    """Bytes that a command reads or writes in files of the work tree, the store and the place."""
+    rows = traced(repo, ",".join(calls), line)
+    counts = (re.search(r"<[^>]*(?:/weights/|/models/|/place/)[^>]*>.* = (\d+)", row) for row in rows)
+    return sum(int(found[1]) for found in counts if found)
+
+
+@pytest.fixture
+def settled(made: Callable[[str], Path], tmp_path: Path) -> Sandbox:
+    """A recorded and pushed model that was looked at once it had settled: its stat is believed."""
+    repo = team.copy(made("begun"), tmp_path)
+    repo.run(f"touch -d '1 hour ago' {MODEL}")
+    repo.models("status")
+    return repo
+
+
+@pytest.mark.parametrize(
+    ("line", "most", "python"),
+    [
+        ("git commit -q --allow-empty -m Code", 17, 0),
+        ("git checkout -q -b side", 12, 0),
+        ("git push -q", 14, 0),
+        ("git status", 1, 0),
+        ("git models status", 12, 1),
+        ("git models pull", 24, 1),
+        ("git models push", 12, 1),
+        ("git models list", 10, 1),
+    ],
+)
+def test_a_command_with_nothing_to_do_starts_few_programs(settled: Sandbox, line: str, most: int, python: int) -> None:
+    found = programs(settled, line)
+    assert len(found) <= most, found
+    assert sum(name.startswith("python") for name in found) <= python, found
+
+
+def test_add_touches_each_byte_once(settled: Sandbox) -> None:
+    settled.weight("weights/large.pt", 8 * MIB, seed=4)
+    assert moved(settled, "git models add weights/large.pt", "read", "pread64", "copy_file_range") <= 9 * MIB
+
+
+def test_a_push_to_a_folder_on_the_same_disk_writes_no_byte_of_a_model(settled: Sandbox) -> None:
+    settled.weight("weights/large.pt", 8 * MIB, seed=4)
+    settled.models("add", "weights/large.pt")
+    assert moved(settled, "git models push", "write", "pwrite64", "copy_file_range") < MIB
+
+
+def test_switching_between_pushed_versions_reads_no_byte_of_a_model(settled: Sandbox) -> None:
+    settled.git("switch", "-q", "-c", "two")
+    team.retrain(settled, 2, size=8 * MIB)
+    settled.git("push", "-q", "-u", "origin", "two")
+    assert team.until(lambda: not list(team.objects(settled)))
+    settled.git("switch", "-q", "main")
+    settled.run(f"touch -d '1 hour ago' {MODEL}")
+    settled.git("switch", "-q", "two")
+    settled.models("status")
+    assert moved(settled, "git switch -q main", "read", "pread64", "copy_file_range") < MIB
+    assert team.holds(settled, 1)
