@@ -17,12 +17,9 @@ MODEL = "weights/best.pt"
 
 
 @pytest.fixture
-def recorded(repo: Sandbox) -> Sandbox:
+def recorded(made: Callable[[str], Path], tmp_path: Path) -> Sandbox:
     """A repository with one model, recorded and committed, that is on no remote."""
-    repo.weight(MODEL)
-    repo.models("add", MODEL)
-    repo.git("commit", "-m", "Record a model")
-    return repo
+    return team.copy(made("recorded"), tmp_path)
 
 
 @pytest.fixture
@@ -38,12 +35,9 @@ def two(made: Callable[[str], Path], tmp_path: Path) -> Sandbox:
 
 
 @pytest.fixture
-def stored(recorded: Sandbox, place: Path) -> Sandbox:
+def stored(made: Callable[[str], Path], tmp_path: Path) -> Sandbox:
     """A repository whose one model was pushed to the folder `place`."""
-    recorded.git("config", "models.store.url", place.as_uri())
-    recorded.git("config", "models.remote", "store")
-    recorded.models("push")
-    return recorded
+    return team.copy(made("delivered"), tmp_path)
 
 
 def answer(work: Sandbox, *args: str, code: int | None = 0) -> Any:

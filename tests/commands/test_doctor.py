@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.commands.conftest import MODEL, answer, snapshot
 from tests.fakes.github import GitHub
-from tests.helpers import inside
+from tests.helpers import inside, team
 from tests.helpers.inside import models
 from tests.helpers.sandbox import Sandbox
 
@@ -15,10 +16,9 @@ TOKEN = "GH_ENTERPRISE_TOKEN"
 
 
 @pytest.fixture
-def well(stored: Sandbox) -> Sandbox:
+def well(made: Callable[[str], Path], tmp_path: Path) -> Sandbox:
     """A clone in which nothing is wrong."""
-    stored.models("setup")
-    return stored
+    return team.copy(made("well"), tmp_path)
 
 
 @pytest.fixture

@@ -69,8 +69,34 @@ def lone(folder: Path) -> Sandbox:
     return work
 
 
+def recorded(folder: Path) -> Sandbox:
+    """A repository with one model, recorded and committed, that is on no remote."""
+    work = plain(folder)
+    work.weight(MODEL)
+    work.models("add", MODEL)
+    work.git("commit", "-m", "Record a model")
+    return work
+
+
+def delivered(folder: Path) -> Sandbox:
+    """The same, and the model was pushed to the folder `place`, which this clone calls `store`."""
+    work = recorded(folder)
+    (folder / "place").mkdir()
+    work.git("config", "models.store.url", (folder / "place").as_uri())
+    work.git("config", "models.remote", "store")
+    work.models("push")
+    return work
+
+
+def well(folder: Path) -> Sandbox:
+    """The same after `git models setup`: nothing is wrong with it."""
+    work = delivered(folder)
+    work.models("setup")
+    return work
+
+
 # What a test may begin with, by name.
-STAGES = {"plain": plain, "prepared": prepared, "begun": begun, "two": two, "lone": lone}
+STAGES = {f.__name__: f for f in (plain, prepared, begun, two, lone, recorded, delivered, well)}
 
 
 def begin(repo: Sandbox, place: Path, size: int = 4096) -> Sandbox:
@@ -89,9 +115,11 @@ def copy(made: Path, folder: Path) -> Sandbox:
         shutil.copytree(part, folder / part.name, symlinks=True, dirs_exist_ok=True)
     repo = Sandbox(folder / "repo")
     config = repo / ".git/config"
-    config.write_text(config.read_text().replace(made.as_uri(), folder.as_uri()))
+    for file in (config, repo / ".git/models/journal"):
+        if file.exists():
+            file.write_text(file.read_text().replace(made.as_uri(), folder.as_uri()))
     place = folder / "place"
-    if (made / "place").exists():
+    if (made / "place").exists() and "[models]" not in config.read_text():
         repo.git("config", "--global", "models.remote", place.as_uri())
     for held in (repo / ".git/models/held").glob("*"):
         held.rename(held.with_name(hashlib.sha256(place.as_uri().encode()).hexdigest()[:16]))
