@@ -39,15 +39,20 @@ def fields(parser: argparse.ArgumentParser, name: bool = True) -> None:
 def described(args: argparse.Namespace) -> dict[str, Any]:
     """What those options say, by field of an entry; a metric without a value is None. Raises UsageError."""
     found: dict[str, Any] = {f: getattr(args, f) for f in tagging.FIELDS if getattr(args, f, None) is not None}
-    metrics: dict[str, Any] = {}
-    for text in args.metric:
+    if found.get("name"):
+        tagging.check_name(found["name"])
+    return found | ({"metrics": metrics(args.metric)} if args.metric else {})
+
+
+def metrics(given: list[str]) -> dict[str, Any]:
+    """Words NAME=NUMBER as a mapping; None stands for one without a value. Raises UsageError."""
+    found: dict[str, Any] = {}
+    for text in given:
         name, equals, value = text.partition("=")
         if not name or not equals:
             raise UsageError(f"{text!r} is not NAME=NUMBER", "git models edit PATH --metric mAP50=0.91")
-        metrics[name] = _value(value)
-    if found.get("name"):
-        tagging.check_name(found["name"])
-    return found | ({"metrics": metrics} if metrics else {})
+        found[name] = _value(value)
+    return found
 
 
 def _value(text: str) -> int | float | str | None:

@@ -97,8 +97,16 @@ def test_edit_sets_what_models_yaml_says_and_nothing_else(recorded: Sandbox) -> 
     changes = {"description": 'finds "cats"\n', "metrics": {"epochs": 3}, "stage": "draft", "name": "cat"}
     assert entry == before | changes
     assert recorded.status() == ["M  models.yaml"]
-    for wrong in (["--metric", "x"], ["--name", "a/b"], ["--name", "a@b"], []):
+    for wrong in (["--metric", "x"], ["--name", "a/b"], ["--name", "a@b"]):
         recorded.models("edit", MODEL, *wrong, code=2)
+    typing = "sed -i -e s/draft/production/ -e s/epochs=3/epochs=4/ -e '/description/d' -e '$a notes = short'"
+    recorded.models("edit", "cat", env={"GIT_EDITOR": typing})
+    changes = {"metrics": {"epochs": 4}, "stage": "production", "name": "cat", "notes": "short"}
+    assert recorded.entries()[MODEL] == before | changes
+    assert "nothing changed" in recorded.models("edit", "cat", env={"GIT_EDITOR": "true"}).out
+    assert "problem with the editor" in recorded.models("edit", "cat", env={"GIT_EDITOR": "false"}).err
+    misspelt = recorded.models("edit", "cat", env={"GIT_EDITOR": "sed -i -e '$a licence = MIT'"}, code=1).err
+    assert "no field 'licence'" in misspelt and "did you mean license" in misspelt
 
 
 def test_names_follow_the_pattern_of_models_naming(ready: Sandbox) -> None:
