@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import lru_cache
 from typing import NamedTuple
 
 from git_models import git, index, manifest, places
@@ -110,12 +110,12 @@ def _on_top(here: Repo, job: Job, readers: Mapping[str, str], head: str) -> tupl
 
 
 def _plan(job: Job, readers: Mapping[str, str], read: Read, pack: Pack) -> trees.Plan:
-    @cache
+    @lru_cache(64)
     def parsed(oid: str) -> tuple[bytes, manifest.Manifest]:
         raw = read(oid)[1] if oid else b""
         return raw, manifest.parse(raw) if raw.strip() else manifest.EMPTY
 
-    @cache
+    @lru_cache(256)
     def made(oid: str, gone: trees.Gone) -> str:
         raw, known = parsed(oid)
         found = [*(job.models[pair] for pair in gone if pair in job.models), *job.extra]

@@ -139,7 +139,7 @@ def drop_hooks(here: Repo) -> list[str]:
     texts = index.blobs([f":{p}" for p in own])
     if any(attributes.lines(p, os.fsdecode(texts.get(f":{p}", b""))) for p in own):
         return []
-    if pointers.in_history([*choose.UNPUSHED]).pointers:
+    if pointers.in_history(choose.UNPUSHED, choose.EVERYTHING).pointers:
         return []
     folder, gone = githooks.folder(here), []
     for event in HOOKS:

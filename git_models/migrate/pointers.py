@@ -45,10 +45,10 @@ def in_head() -> Tracked:
     return _read(pairs, own)
 
 
-def in_history(revs: Sequence[str]) -> Tracked:
-    """What any commit of a range gives to Git LFS."""
+def in_history(revs: Sequence[str], rules_of: Sequence[str] = ()) -> Tracked:
+    """What any commit of a range gives to Git LFS, by the attributes of that range or of `rules_of`."""
     own: dict[tuple[str, str], None] = {}
-    for change in choose.introduced(revs):
+    for change in choose.introduced(rules_of or revs):
         if change.path.rpartition("/")[2] == attributes.NAME and change.mode in index.REGULAR:
             own[change.path, change.oid] = None
     texts = index.blobs([oid for _, oid in own])

@@ -72,6 +72,17 @@ def test_one_commit_takes_everything_over_and_git_lfs_is_content(project: Sandbo
     assert project.git("lfs", "fsck").code == 0
 
 
+def test_the_hooks_stay_while_a_commit_with_a_pointer_waits_to_be_pushed(project: Sandbox, tmp_path: Path) -> None:
+    project.weight("late.pt", 4_000, seed=8)
+    project.commit("Not pushed yet")
+    project.models("migrate", "lfs")
+    assert "git lfs pre-push" in (project / ".git/hooks/pre-push.before-git-models").read_text()
+    project.git("push")
+    late = project.sha256("late.pt")
+    assert (tmp_path / "origin.git/lfs/objects" / late[:2] / late[2:4] / late).is_file()
+    assert project.entries("HEAD")["late.pt"]["sha256"] == late
+
+
 def test_with_history_no_commit_holds_a_pointer_any_more(project: Sandbox) -> None:
     old = {name: project.head(name) for name in ("HEAD", "v1")}
     said = project.models("migrate", "lfs", "--everything").out
