@@ -105,8 +105,12 @@ def places_(case: Case) -> Iterator[Finding]:
             remote = places.connect(case.repo, place, PATIENCE)
             if place.url.startswith("github"):
                 yield from _github(place, remote)
-            else:
+            elif place.url.startswith("file:"):
                 yield from _folder(place, remote)
+            elif not remote.writable:
+                yield Finding(f"{place.url} can only be read", "git models remote default NAME")
+            else:
+                remote.has(["git-models-doctor.txt"])  # raises where it is not reached, or nobody is signed in
         except Offline as failed:
             yield Finding(
                 f"{place.url} cannot be reached: {failed.what}",

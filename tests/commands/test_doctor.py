@@ -295,3 +295,11 @@ def test_a_place_to_fetch_from_and_a_link_that_do_not_answer_are_found(well: San
     said = [what for what, _ in findings(well, "reading")]
     assert "old (file://" in said[0]
     assert said[1].startswith(f"{MODEL}: ")
+
+
+def test_a_place_that_nobody_is_signed_in_at_is_found(repo: Sandbox) -> None:
+    repo.models("setup")
+    repo.models("remote", "add", "box", "dropbox:///models", "--local", "--no-test")
+    told = repo.models("doctor", code=1).out
+    assert "dropbox:///models: nobody is signed in at Dropbox here" in told
+    assert "git models login dropbox" in told
