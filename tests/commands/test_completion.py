@@ -90,6 +90,7 @@ printf '<%s>' "${{COMPREPLY[@]}}"
 
 
 @needs("fish")
+@pytest.mark.slow
 def test_fish_completes_what_is_typed(tagged: Sandbox) -> None:
     script = (
         "git models completion fish | source; complete -C 'git models show best.pt@1'; complete -C 'git models dow'"
@@ -102,6 +103,7 @@ def test_fish_completes_what_is_typed(tagged: Sandbox) -> None:
 
 
 @needs("zsh")
+@pytest.mark.slow
 def test_zsh_completes_what_is_typed(tagged: Sandbox) -> None:
     terminal, inside = pty.openpty()
     shell = subprocess.Popen(["zsh", "-f", "-i"], stdin=inside, stdout=inside, stderr=inside, start_new_session=True)
@@ -134,6 +136,7 @@ def _until(terminal: int, wanted: str) -> str:
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+@pytest.mark.slow
 def test_each_shell_takes_its_script(shell: str, repo: Sandbox) -> None:
     if not shutil.which(shell):
         pytest.skip(f"{shell} is not installed")

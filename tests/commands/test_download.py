@@ -95,6 +95,7 @@ def test_upload_in_place_gives_a_name_and_verifies_at_once(ready: Sandbox, tmp_p
     assert answer(ready, "download", "custom.pt@1.0.0", "../")["target"] == str(tmp_path / "custom.pt")
 
 
+@pytest.mark.slow
 def test_upload_with_a_layout_copies_and_an_old_name_gets_a_new_version(ready: Sandbox, tmp_path: Path) -> None:
     ready.git("config", "models.layout", "data/models")
     outside = tmp_path / "elsewhere.pt"
@@ -152,6 +153,7 @@ def test_show_reads_only_the_bytes_that_it_needs(anywhere: Sandbox, hub: GitHub)
     assert os.listdir(anywhere.root) == []
 
 
+@pytest.mark.slow
 def test_what_is_misspelt_or_private_is_told_apart(anywhere: Sandbox, hub: GitHub) -> None:
     stock(hub, "ada/tools", {"weights/best.pt": weights(4096)})
     assert "did you mean ada/tools:best.pt" in anywhere.models("download", "ada/tools:bset.pt", code=1).err

@@ -80,6 +80,7 @@ def test_what_is_not_the_model_is_never_recorded(
     assert not repo.exists("models.yaml") and not repo.exists("best.pt")
 
 
+@pytest.mark.slow
 def test_a_list_is_imported_into_a_folder_and_what_fails_is_named(repo: Sandbox, net: Internet, place: Path) -> None:
     net.pages["https://example.com/nano.pt"] = weights(5000, 3)
     repo.git("config", "models.remote", place.as_uri())
@@ -93,6 +94,7 @@ def test_a_list_is_imported_into_a_folder_and_what_fails_is_named(repo: Sandbox,
     assert "line 1, gone.pt: " in repo.models("import", "--from", "more.txt", code=1).err
 
 
+@pytest.mark.slow
 def test_an_address_inside_a_network_is_not_for_everybody(repo: Sandbox, place: Path) -> None:
     server = listen(lambda _: Reply(200, MODEL, {}), lambda _: None)
     url = f"http://127.0.0.1:{server.port}/best.pt"

@@ -109,6 +109,7 @@ def test_edit_sets_what_models_yaml_says_and_nothing_else(recorded: Sandbox) -> 
     assert "no field 'licence'" in misspelt and "did you mean license" in misspelt
 
 
+@pytest.mark.slow
 def test_names_follow_the_pattern_of_models_naming(ready: Sandbox) -> None:
     ready.git("config", "models.naming", "{model_type}_{version}_{date}.pt")
     ready.weight("yolo.pt", seed=4)
@@ -123,6 +124,7 @@ def test_names_follow_the_pattern_of_models_naming(ready: Sandbox) -> None:
     assert [f["path"] for f in found] == [MODEL], "only the one that was recorded before"
 
 
+@pytest.mark.slow
 def test_a_tagged_version_is_pushed_and_needs_no_history(ready: Sandbox, tmp_path: Path) -> None:
     ready.weight(MODEL, seed=8)
     ready.models("add", MODEL, "--tag", "1.0.0")
