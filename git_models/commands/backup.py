@@ -11,7 +11,18 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 
-from git_models import backups, excludes, manifests, messages, repo, retention, selection, whereabouts
+from git_models import (
+    backups,
+    excludes,
+    lineage,
+    manifests,
+    messages,
+    repo,
+    retention,
+    rolling,
+    selection,
+    whereabouts,
+)
 from git_models.backups import Backup, Shelf
 from git_models.errors import ModelsError, UsageError
 from git_models.manifest import Manifest
@@ -20,7 +31,7 @@ from git_models.repo import Repo
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", nargs="?", metavar="FILE", help="a file, or a recorded model")
+    parser.add_argument("file", nargs="?", metavar="FILE", help="a file, or a recorded model, also NAME@VERSION")
     parser.add_argument("name", nargs="?", metavar="NAME", help="call the backup after this name instead")
     parser.add_argument("--all", action="store_true", help="every recorded model that changed since its last backup")
     parser.add_argument("-m", "--note", default="", metavar="TEXT", help="kept in the metadata")
@@ -105,6 +116,10 @@ def _jobs(
         except ModelsError:
             source = full  # a file outside the work tree
         yield full, args.name or os.path.basename(full), source
+    elif args.file and lineage.names_version(here, known, args.file):
+        entry = lineage.find(here, known, args.file)
+        rolling.bring(here, known, entry, out)
+        yield whereabouts.file_of(here, entry), args.name or os.path.basename(entry.path), entry.path
     elif args.file:
         for path in selection.matching(here, known, [args.file]):
             yield whereabouts.file_of(here, known.models[path]), args.name or os.path.basename(path), path

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.commands.conftest import MODEL
+from tests.fakes.github import GitHub
 from tests.helpers.inside import answer, models
 from tests.helpers.sandbox import Sandbox, weights
 
@@ -127,6 +128,29 @@ def test_a_model_that_is_only_in_the_store_can_be_backed_up_by_name(lone: Sandbo
     (lone / MODEL).unlink()
     (copy,) = answer(lone, "backup", "best.pt")["backups"]
     assert (copy["source"], copy["sha256"]) == (MODEL, lone.entries()[MODEL]["sha256"])
+
+
+def test_an_earlier_version_can_be_backed_up_and_says_which_it_is(lone: Sandbox) -> None:
+    models(lone, "tag", MODEL, "1.0.0")
+    lone.git("commit", "-m", "1.0.0")
+    lone.weight(MODEL, seed=1)
+    models(lone, "add", MODEL)
+    (copy,) = answer(lone, "backup", f"{MODEL}@1.0.0")["backups"]
+    assert Path(copy["file"]).read_bytes() == weights(4096)
+    assert (copy["version"], copy["source"]) == ("1.0.0", MODEL)
+    assert "there are: 1.0.0" in models(lone, "backup", f"{MODEL}@2.0.0", code=1).err
+
+
+def test_the_releases_of_a_repository_can_take_backups(lone: Sandbox, hub: GitHub) -> None:
+    lone.git("config", "models.hub.url", hub.remote("owner/repo"))
+    lone.git("config", "models.backup", "hub")
+    token = {"GH_ENTERPRISE_TOKEN": "rw"}
+    lone.models("backup", MODEL, env=token)
+    first, second = sorted(hub.assets("owner/repo"))
+    assert second == f"{first}.json"
+    lone.weight(MODEL, seed=1)
+    lone.models("restore", first, env=token)
+    assert lone.read(MODEL) == weights(4096)
 
 
 def test_a_file_outside_and_a_hostile_name_can_be_backed_up(lone: Sandbox, tmp_path: Path) -> None:

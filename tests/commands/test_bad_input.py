@@ -20,6 +20,13 @@ COMMANDS = {
     "untrack": ["*.pt"],
     "remote": ["list"],
     "adopt": [],
+    "backup": [MODEL],
+    "restore": [],
+    "activate": [MODEL],
+    "du": [],
+    "prune": [],
+    "gc": ["--remote"],
+    "archive": [MODEL, "--to", "x"],
 }
 BROKEN = "models:\n<<<<<<< HEAD\n  a.pt: {}\n=======\n>>>>>>> side\n"
 
