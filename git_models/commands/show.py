@@ -13,7 +13,7 @@ from typing import Any
 
 from git_models import foreign, inspect, lineage, link, manifests, places, remotes, repo, urls, whereabouts
 from git_models.errors import ModelsError, NotARepository, RemoteError
-from git_models.manifest import Entry
+from git_models.manifest import Entry, Manifest
 from git_models.output import Output, safe, size
 from git_models.remotes.reading import Ranges
 from git_models.repo import Repo
@@ -56,14 +56,13 @@ def _local(name: str, hashed: bool, out: Output) -> tuple[dict[str, Any], inspec
         path, known = _path_inside(here, name), manifests.current(here)
         if path not in known.models:
             return _unrecorded(name, hashed), _described(name, name)
-        sight = Sight(here)
-        (state,) = states(here, known, sight, [path])
-        found = sight.digests(path) or ("", "")
-        sight.save(known)
-        return _recorded(known.models[path], state.state, *found), _described(name, path)
+        return _in_place(here, known, path)
     known = manifests.current(here)
     entry = lineage.find(here, known, name)
-    facts = _recorded(entry, MISSING if entry == known.models.get(entry.path) else "", entry.sha256, entry.md5)
+    version = lineage.names_version(here, known, name)
+    if not version and link.regular(here.top, entry.path):
+        return _in_place(here, known, entry.path)
+    facts = _recorded(entry, "" if version else MISSING, entry.sha256, entry.md5)
     try:
         return facts, _described(whereabouts.file_of(here, entry), entry.path)
     except ModelsError as absent:
@@ -74,6 +73,15 @@ def _local(name: str, hashed: bool, out: Output) -> tuple[dict[str, Any], inspec
                 except RemoteError as failed:
                     out.detail(f"{place.name}: {failed.what}")
         raise absent
+
+
+def _in_place(here: Repo, known: Manifest, path: str) -> tuple[dict[str, Any], inspect.Description]:
+    """A recorded model whose file is there, as it is now."""
+    sight = Sight(here)
+    (state,) = states(here, known, sight, [path])
+    found = sight.digests(path) or ("", "")
+    sight.save(known)
+    return _recorded(known.models[path], state.state, *found), _described(here.path(path), path)
 
 
 def _foreign(name: str, out: Output) -> tuple[dict[str, Any], inspect.Description]:

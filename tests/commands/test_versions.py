@@ -79,6 +79,7 @@ def test_going_back_keeps_a_changed_file_and_brings_bytes_that_only_the_remote_h
 
 def test_versions_have_names_in_commands_that_read_one(twice: Sandbox) -> None:
     assert answer(twice, "show", "best.pt@previous")["version"] == "1.0.0"
+    assert answer(twice, "show", "best.pt")["state"] == "ok"
     (pair,) = answer(twice, "diff", "best.pt@1.0.0")["changed"]
     assert (pair["before"]["version"], pair["after"]["version"]) == ("1.0.0", "1.1.0")
     assert answer(twice, "diff", "best.pt@1.1.0", "best.pt@HEAD")["changed"] == []
