@@ -168,6 +168,8 @@ def _active(known: Manifest, entry: Entry, earlier: Earlier) -> Entry:
 
 def missing(entry: Entry, version: str) -> ModelsError:
     """No version has this name; those that there are."""
+    if version == PREVIOUS:
+        return ModelsError(f"{entry.path} has no version before this one", f"git models log {entry.path}")
     names = [v.version for v in ordered(entry)]
     there = f"there are: {', '.join(names)}" if names else "none has been tagged yet"
     close = difflib.get_close_matches(version, names, 1)

@@ -80,6 +80,8 @@ def test_a_missing_version_lists_those_that_there_are() -> None:
     with pytest.raises(ModelsError, match=r"there are: 1\.9\.0, 1\.10\.0, 2\.0\.0-rc\.1") as failed:
         versions.find(known(entry(versions=TAGS)), "best.pt@1.9.1")
     assert failed.value.fix == "did you mean weights/best.pt@1.9.0?"
+    with pytest.raises(ModelsError, match="no version before this one"):
+        versions.find(known(entry()), "best.pt@previous")
     with pytest.raises(ModelsError, match="none has been tagged"):
         versions.find(known(entry()), "best.pt@1.0")
 
