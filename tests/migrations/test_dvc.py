@@ -108,6 +108,16 @@ def test_bytes_come_from_a_folder_when_cache_and_file_are_gone(project: Sandbox)
     assert project.read(BEST) == weights(20_000, 1) and project.read(MADE) == weights(6_000, 4)[:5000]
 
 
+def test_bytes_come_through_dvc_itself_from_places_that_only_it_knows(project: Sandbox, tmp_path: Path) -> None:
+    project.run(f"dvc remote remove -q shelf && dvc remote add -q --global -d shelf '{tmp_path / 'shelf'}'")
+    project.commit("Only this user's configuration names the remote")
+    shutil.rmtree(project / ".dvc/cache")
+    (project / BEST).unlink()
+    (project / MADE).unlink()
+    project.models("migrate", "dvc")
+    assert project.read(BEST) == weights(20_000, 1) and project.read(MADE) == weights(6_000, 4)[:5000]
+
+
 def test_what_is_nowhere_is_named_and_nothing_changes(project: Sandbox, tmp_path: Path) -> None:
     shutil.rmtree(project / ".dvc/cache")
     shutil.rmtree(tmp_path / "shelf")
