@@ -62,6 +62,8 @@ def run(args: argparse.Namespace, out: Output) -> int:
         finished = moving.resume(here)
         if finished:
             out.note(f"finished {finished.what}, which had been interrupted")
+        if finished and finished.back and args.action == "undo":
+            return _undone(finished, out)
         return {"history": _history, "lfs": _lfs, "dvc": _dvc, "undo": _undo, "forget": _forget}[args.action](
             here, args, out
         )
@@ -72,7 +74,10 @@ def _history(here: Repo, args: argparse.Namespace, out: Output) -> int:
         raise UsageError(
             "--no-rewrite takes no REV: it moves what HEAD tracks", "git models migrate history --no-rewrite"
         )
-    above = config.parse_size(args.above) if args.above else -1
+    try:
+        above = config.parse_size(args.above) if args.above else -1
+    except ModelsError as bad:
+        raise UsageError(bad.what, "git models migrate history --above 50M") from None
     wanted = choose.rules(here, args.include, above)
     revs = None if args.no_rewrite else choose.revisions(args.revs, args.everything)
     if not args.dry_run:
@@ -246,7 +251,10 @@ def _words(args: argparse.Namespace) -> str:
 
 
 def _undo(here: Repo, args: argparse.Namespace, out: Output) -> int:
-    journal = moving.undo(here)
+    return _undone(moving.undo(here), out)
+
+
+def _undone(journal: moving.Journal, out: Output) -> int:
     out.result(
         f"{plural(len(journal.refs), 'ref')} back to where {journal.what} began; the files stayed where they are"
     )

@@ -177,7 +177,7 @@ def settle(here: Repo, journal: Journal) -> Settled:
     """Make index and work tree agree with HEAD after the refs moved; files of models are left where they are."""
     before, after = journal.head if not journal.back else journal.head[::-1]
     if before == after:
-        _save(here, journal._replace(state="done"))
+        _done(here, journal)
         return Settled((), (), ())
     known = manifests.at(here, after)
     changes: dict[str, tuple[str, str]] = {}
@@ -207,12 +207,20 @@ def settle(here: Repo, journal: Journal) -> Settled:
         # What the manifest names no more stays where it is: git or another tool has it again.
         manifests.note_synced(here, manifests.data(here) or None, due=bool(known.models))
         excludes.rebuild(here)
-        _save(here, journal._replace(state="done"))
+        _done(here, journal)
         return Settled((), (), ())
     done = worktree.sync(here, skip=selection.unwanted(here, known), releasable=releasing.releasable(here))
     excludes.rebuild(here)
-    _save(here, journal._replace(state="done"))
+    _done(here, journal)
     return Settled(done.placed, done.kept, done.refused)
+
+
+def _done(here: Repo, journal: Journal) -> None:
+    """Nothing is left to finish; of what was undone nothing is left at all."""
+    if journal.back:
+        shutil.rmtree(_folder(here, journal.id))
+    else:
+        _save(here, journal._replace(state="done"))
 
 
 def _listed(paths: Sequence[str]) -> bytes:
@@ -284,9 +292,7 @@ def resume(here: Repo) -> Journal | None:
     if index.head() == unfinished.head[0 if unfinished.back else 1]:
         settle(here, unfinished)
     else:  # the user has gone on since: what git shows now is theirs
-        _save(here, unfinished._replace(state="done"))
-    if unfinished.back:
-        shutil.rmtree(_folder(here, unfinished.id))
+        _done(here, unfinished)
     return unfinished
 
 
@@ -319,7 +325,6 @@ def undo(here: Repo) -> Journal:
             raise
         return journal
     settle(here, journal)
-    shutil.rmtree(_folder(here, journal.id))
     return journal
 
 

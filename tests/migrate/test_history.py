@@ -312,6 +312,10 @@ def broken(repo: Sandbox) -> str:
     return "commit "
 
 
+def test_a_size_that_is_none_is_a_usage_error(project: Sandbox) -> None:
+    assert "is not a size" in project.models("migrate", "history", "--above", "x", code=2).err
+
+
 def unknown(repo: Sandbox) -> str:
     return "git knows no commits called"
 
@@ -373,7 +377,7 @@ def test_killed_at_any_instant_it_is_as_before_or_the_next_command_finishes_it(
     assert project.read(BEST) == weights(LARGE + 2, 4)
     if instant in ("begin", "move"):
         assert everything(project) == before
-    project.models(*words, code=None)
+    project.models(*words)
     assert project.status() == []
     assert project.read(BEST) == weights(LARGE + 2, 4)
     assert (BEST in project.files_at()) is back
