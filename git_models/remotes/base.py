@@ -56,6 +56,23 @@ class Held(NamedTuple):
     at: float | None = None  # when it was stored, in seconds since the epoch; None where `list` does not tell
 
 
+def moment(text: str) -> float | None:
+    """Seconds since the epoch of an ISO 8601 or HTTP date, None for anything else."""
+    import email.utils
+    import re
+    from datetime import datetime
+
+    try:
+        # Python 3.10 does not know the Z; Drive writes fractions of a second, which do not matter here.
+        return datetime.fromisoformat(re.sub(r"(?:\.\d+)?Z\Z", "+00:00", text)).timestamp()
+    except ValueError:
+        pass
+    try:
+        return email.utils.parsedate_to_datetime(text).timestamp()
+    except (ValueError, TypeError):
+        return None
+
+
 class Upload(NamedTuple):
     """A file, or a range of one, on its way to a remote."""
 

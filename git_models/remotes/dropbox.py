@@ -21,7 +21,7 @@ from urllib.parse import quote, unquote, urlencode
 from git_models import git, urls
 from git_models.errors import ModelsError, NotThere, RemoteError, StartOver, Transient, UsageError
 from git_models.remotes import credentials, http, web
-from git_models.remotes.base import Advance, Held, Options, RateLimited, Upload
+from git_models.remotes.base import Advance, Held, Options, RateLimited, Upload, moment
 from git_models.remotes.unfinished import Note, note_for
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class Dropbox:
         while True:
             for item in told.get("entries", ()):
                 if item.get(".tag") == "file" and _ASSET.fullmatch(str(item.get("name", ""))):
-                    yield Held(item["name"], int(item["size"]))
+                    yield Held(item["name"], int(item["size"]), at=moment(str(item.get("server_modified", ""))))
             if not told.get("has_more"):
                 return
             told = self._call("files/list_folder/continue", {"cursor": told["cursor"]}, "read")

@@ -18,7 +18,7 @@ from urllib.parse import quote, urlencode
 from git_models import urls
 from git_models.errors import ModelsError, NotAModel, NotThere, RemoteError, Transient, UsageError
 from git_models.remotes import gdrive_auth, http
-from git_models.remotes.base import Advance, Held, Options, RateLimited, Upload
+from git_models.remotes.base import Advance, Held, Options, RateLimited, Upload, moment
 from git_models.remotes.unfinished import Note, note_for
 
 if TYPE_CHECKING:
@@ -93,7 +93,8 @@ class Drive:
     def _held(self, item: dict[str, Any]) -> Held:
         with self._lock:
             self._ids.setdefault(item["name"], item["id"])
-        return Held(item["name"], int(item.get("size", -1)), item.get("sha256Checksum") or None)
+        at = moment(str(item.get("createdTime", "")))
+        return Held(item["name"], int(item.get("size", -1)), item.get("sha256Checksum") or None, at)
 
     def _query(self, what: str) -> Iterator[dict[str, Any]]:
         """Files of the folder, the oldest first."""

@@ -87,7 +87,7 @@ class Ssh:
             found = list(session.list(self._path)) if session.stat(self._path) else []
         for name, stat in found:
             if _ASSET.fullmatch(name) and not is_unfinished(name) and (not stat.mode or modes.S_ISREG(stat.mode)):
-                yield Held(name, stat.size)
+                yield Held(name, stat.size, at=float(stat.mtime) if stat.mtime else None)
 
     def put(self, upload: Upload, advance: Advance) -> None:
         """See Remote; a file that a kill left half sent is continued, if the far side can say what it has then."""

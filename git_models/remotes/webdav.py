@@ -9,15 +9,15 @@ from xml.etree import ElementTree
 
 from git_models.errors import ModelsError, NotThere, RemoteError, Transient, UsageError
 from git_models.remotes import http, web
-from git_models.remotes.base import Advance, Held, Options, Upload
+from git_models.remotes.base import Advance, Held, Options, Upload, moment
 from git_models.remotes.unfinished import is_unfinished, name_for
 
 if TYPE_CHECKING:
     import requests
 
 _PROPFIND = (
-    b'<?xml version="1.0" encoding="utf-8"?><propfind xmlns="DAV:"><prop><getcontentlength/><resourcetype/></prop>'
-    b"</propfind>"
+    b'<?xml version="1.0" encoding="utf-8"?><propfind xmlns="DAV:"><prop>'
+    b"<getcontentlength/><getlastmodified/><resourcetype/></prop></propfind>"
 )
 
 
@@ -194,5 +194,5 @@ def _files(answer: bytes, root: str, host: str) -> list[Held]:
         name = href[len(folder) :]
         plain = href.startswith(folder) and name and "/" not in name
         if plain and size.isdigit() and item.find(".//{DAV:}collection") is None:
-            found.append(Held(name, int(size)))
+            found.append(Held(name, int(size), at=moment(item.findtext(".//{DAV:}getlastmodified", ""))))
     return found

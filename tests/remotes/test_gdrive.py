@@ -177,3 +177,8 @@ def test_signing_in_as_a_device_keeps_a_refresh_token_with_git(account: Drive, r
     assert "open https://www.google.com/device and type ABCD-EFGH" in done.err
     assert not any(secret in done.out + done.err for secret in (SECRET, REFRESH))
     assert repo.models("remote", "test", "drive").out.count("ok ") == 4
+
+
+def test_the_list_says_when(account: Drive) -> None:
+    account.add("w.pt", b"\0old")
+    assert [h.at for h in place().list()] == [1767225600.0]
