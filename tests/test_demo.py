@@ -14,6 +14,8 @@ import pytest
 from tests.helpers import ROOT
 from tests.helpers.sandbox import Sandbox, weights
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sandbox:

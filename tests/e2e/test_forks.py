@@ -12,6 +12,8 @@ from tests.fakes.github import GitHub
 from tests.helpers.forge import another, published
 from tests.helpers.sandbox import Sandbox
 
+pytestmark = pytest.mark.slow
+
 FORK = "contributor/repo"
 
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.helpers.sandbox import Sandbox
 from tests.helpers.team import MODEL, begin, holds, retrain
+
+pytestmark = pytest.mark.slow
 
 
 def story(repo: Sandbox, other: Sandbox) -> None:

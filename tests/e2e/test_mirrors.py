@@ -12,6 +12,8 @@ from tests.fakes.github import GitHub
 from tests.helpers.forge import another, begin
 from tests.helpers.sandbox import Sandbox
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def mirrored(hub: GitHub, tmp_path: Path, place: Path) -> Sandbox:

@@ -7,10 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.fakes.github import GitHub
 from tests.helpers import ROOT
 from tests.helpers.commits import until
 from tests.helpers.forge import begin
+
+pytestmark = pytest.mark.slow
 
 SSH = ROOT / "tests/fakes/ssh.py"
 
