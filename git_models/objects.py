@@ -1,8 +1,8 @@
 """The store: a folder of objects, each a plain file named by its SHA-256.
 
 Layout below `<common git dir>/models/`: `objects/ab/cdef…`, `tmp/` (drafts, on the same file system),
-`incomplete/` (downloads that can be resumed), `lost/` (objects that failed their hash), `stat` (which
-object had which stat when it was last verified) and `held/` (what a remote was seen to hold).
+`incomplete/` (downloads that can be resumed), `lost/` (objects that failed their hash), `verified`
+(which object had which stat when it was last hashed) and `held/` (what a remote was seen to hold).
 
 Nothing is ever written into an object: it arrives by rename, whole, and leaves by rename or unlink.
 """
@@ -26,6 +26,7 @@ _FEW = 8  # up to here an fsync each, beyond it one sync for all (1,000 files: 1
 
 # What is appended begins with this: a process may have been killed in the middle of its line.
 _AFTER_A_KILL = "\n"
+_LONG = 4 << 20  # bytes of the log of verified objects
 
 
 class Draft(NamedTuple):
@@ -145,17 +146,35 @@ def take(models: str, file: str, oid: str, parent: int | None = None, was: os.st
         _verified(models, {oid: statcache.record(oid, "", st, now)})
 
 
+def _log(models: str) -> str:
+    return os.path.join(models, "verified")
+
+
+def _line(record: statcache.Record) -> str:
+    return " ".join(map(str, (record[0], *record[2:]))) + "\n"
+
+
 def _verified(models: str, records: dict[str, statcache.Record]) -> None:
-    """Append to the log of verified objects: an append is atomic between processes, a rewrite is not."""
-    lines = "".join(f"{oid} {r[2]} {r[3]} {r[4]} {r[5]} {r[6]}\n" for oid, r in records.items())
-    with open(os.path.join(models, "stat"), "a", encoding="ascii") as file:
+    """Append to the log of verified objects: an append is atomic between processes.
+
+    A long log is written anew. What another process appends at that moment is forgotten, and hashed once more.
+    """
+    lines = "".join(map(_line, records.values()))
+    with open(_log(models), "a", encoding="ascii") as file:
         file.write(_AFTER_A_KILL + lines)
+        grown = file.tell() > _LONG
+    if grown:
+        known = {oid: r for oid, r in _known(models).items() if has(models, oid)}
+        temporary = temp(models)
+        with open(temporary, "w", encoding="ascii") as file:
+            file.write("".join(map(_line, known.values())))
+        os.replace(temporary, _log(models))
 
 
 def _known(models: str) -> dict[str, statcache.Record]:
     known: dict[str, statcache.Record] = {}
     try:
-        with open(os.path.join(models, "stat"), encoding="ascii", errors="replace") as file:
+        with open(_log(models), encoding="ascii", errors="replace") as file:
             for line in file:
                 fields = line.split()
                 if len(fields) == 6 and all(f.isdecimal() for f in fields[1:]):

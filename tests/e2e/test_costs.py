@@ -86,8 +86,9 @@ def test_switching_between_pushed_versions_reads_no_byte_of_a_model(settled: San
     settled.git("push", "-q", "-u", "origin", "two")
     assert team.until(lambda: not list(team.objects(settled)))
     settled.git("switch", "-q", "main")
-    settled.run(f"touch -d '1 hour ago' {MODEL}")
     settled.git("switch", "-q", "two")
+    settled.run(f"touch -d '1 hour ago' {MODEL}")
     settled.models("status")
-    assert moved(settled, "git switch -q main", "read", "pread64", "copy_file_range") < MIB
-    assert team.holds(settled, 1)
+    for branch, seed, size in (("main", 1, 4096), ("two", 2, 8 * MIB), ("main", 1, 4096), ("two", 2, 8 * MIB)):
+        assert moved(settled, f"git switch -q {branch}", "read", "pread64", "copy_file_range") < MIB
+        assert team.holds(settled, seed, size=size)
