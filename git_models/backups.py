@@ -74,9 +74,11 @@ def shelves(repo: Repo, known: Manifest) -> list[Shelf]:
             found.append(Shelf(place.url, place))
             continue
         full = layout.backup_folder(repo, text)
-        if (repo.top + os.sep).startswith(full.rstrip(os.sep) + os.sep):
+        holds = "the whole work tree" if (repo.top + os.sep).startswith(full.rstrip(os.sep) + os.sep) else ""
+        holds = holds or next((p for p in known.models if repo.path(p).startswith(full + os.sep)), "")
+        if holds:
             raise ModelsError(
-                f"models.backup is {text!r}, which holds the whole work tree: backups need a folder of their own",
+                f"models.backup is {text!r}, which holds {holds}: backups need a folder of their own",
                 "git config models.backup data/backups",
             )
         found.append(Shelf(full))

@@ -38,7 +38,7 @@ def _compared(repo: Repo) -> tuple[str, str, str]:
     old = _read(file)
     recorded = sorted({path for m in manifests.everywhere(repo) for path in m.models})
     tracked = tracked_in_history(repo, recorded)
-    return file, old, _without(old) + _render([p for p in recorded if p not in tracked], layout.copies(repo))
+    return file, old, _without(old) + _render([p for p in recorded if p not in tracked], layout.copies(repo, recorded))
 
 
 def remove(repo: Repo) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 
 from git_models import paths
 from git_models.errors import ModelsError
@@ -40,12 +41,15 @@ def is_folder(repo: Repo, text: str) -> bool:
     return "://" not in text and text not in repo.config.urls
 
 
-def copies(repo: Repo) -> list[str]:
-    """The folders of the work tree that hold copies: git ignores them, no command takes what is there for models."""
+def copies(repo: Repo, recorded: Collection[str]) -> list[str]:
+    """The folders of the work tree that hold copies: git ignores them, no command takes what is there for models.
+
+    A folder that holds one of the `recorded` paths is none, whatever the settings say.
+    """
     found = [folder(repo, name) for name in (BACKUPS, ACTIVE, DOWNLOADS)] if repo.config.layout else []
     for text in repo.config.backup:
         full = backup_folder(repo, text) if is_folder(repo, text) else ""
         inside = full.startswith(repo.top + os.sep)
         if inside and not (full + os.sep).startswith((repo.git_dir + os.sep, repo.common + os.sep)):
             found.append(full[len(repo.top) + 1 :].replace(os.sep, "/"))
-    return list(dict.fromkeys(found))
+    return [f for f in dict.fromkeys(found) if not any(path.startswith(f"{f}/") for path in recorded)]

@@ -62,7 +62,8 @@ def not_a_weight(head: bytes, size: int) -> str:
 
 def find_weights(repo: Repo, path: str, globs: Sequence[str]) -> list[str]:
     """The weight files below a folder, ignored ones too; not those behind links, of other repositories or copies."""
-    found, copies = [], {repo.path(p) for p in layout.copies(repo)}
+    found = []
+    copies = {repo.path(p) for p in layout.copies(repo, manifests.current(repo).models)}
     for folder, names, files in os.walk(repo.path(path) if path != "." else repo.top):
         inside = ((n, os.path.join(folder, n)) for n in names)
         names[:] = sorted(

@@ -7,11 +7,12 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 
-from git_models import activation, backups, history, manifests, objects, places, repo, selection
+from git_models import activation, backups, history, manifests, messages, objects, places, repo, selection
 from git_models.activation import Active
 from git_models.backups import Backup
 from git_models.commands import restore
 from git_models.commands.backup import described as backup_described
+from git_models.errors import ModelsError
 from git_models.manifest import Entry, Manifest
 from git_models.output import Output, plural, size
 from git_models.repo import Repo
@@ -32,7 +33,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
     found = states(here, known, sight, names)
     sight.save(known)
     cloud = _cloud(here, known, set(names))
-    kept = [b for b in _backups(here, known) if not args.paths or b.source in set(names)]
+    kept = [b for b in _backups(here, known, out) if not args.paths or b.source in set(names)]
     active = [a for a in activation.look(here, known) if not args.paths or a.path in set(names)]
     _trained(here, known, found, {a.path for a in active}, args.long, out)
     for place, entries in cloud.items():
@@ -72,9 +73,14 @@ def _cloud(here: Repo, known: Manifest, names: set[str]) -> dict[str, list[Entry
     return found
 
 
-def _backups(here: Repo, known: Manifest) -> list[Backup]:
+def _backups(here: Repo, known: Manifest, out: Output) -> list[Backup]:
     """The backups that lie in folders; remotes are not asked for theirs."""
-    return [b for shelf in backups.searched(here, known) if not shelf.place for b in backups.held(here, shelf)]
+    try:
+        shelves = backups.searched(here, known)
+    except ModelsError as failed:
+        out.warn(messages.told(failed))
+        return []
+    return [b for shelf in shelves if not shelf.place for b in backups.held(here, shelf)]
 
 
 def _trained(here: Repo, known: Manifest, found: Sequence[State], active: set[str], long: bool, out: Output) -> None:

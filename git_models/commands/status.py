@@ -107,7 +107,7 @@ def unrecorded(here: repo.Repo, known: Manifest) -> tuple[list[str], list[str]]:
     # `traditional`, as `matching` would name an ignored folder and not what is in it.
     flags = ("--porcelain=v1", "-z", "--no-renames", "--untracked-files=all", "--ignored=traditional")
     answer = git.run("--no-optional-locks", "status", *flags, "--", *specs, cwd=here.top)
-    copies = tuple(f"{folder}/" for folder in layout.copies(here))
+    copies = tuple(f"{folder}/" for folder in layout.copies(here, known.models))
     found: dict[str, list[str]] = {"??": [], "!!": []}
     for item in answer.split(b"\0"):
         kind, path = os.fsdecode(item[:2]), os.fsdecode(item[3:])

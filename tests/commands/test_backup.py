@@ -105,6 +105,17 @@ def test_the_work_tree_itself_is_no_folder_for_backups(lone: Sandbox) -> None:
     assert "a folder of their own" in models(lone, "backup", MODEL, code=1).err
 
 
+def test_a_folder_with_models_in_it_is_none_for_backups_and_stays_visible_to_git(lone: Sandbox) -> None:
+    lone.git("config", "models.backup", "weights")
+    assert f"which holds {MODEL}" in models(lone, "backup", MODEL, code=1).err
+    assert f"which holds {MODEL}" in models(lone, "list").err
+    lone.weight("weights/new.pt", seed=1)
+    models(lone, "add", ".")
+    assert "weights/new.pt" in lone.entries()
+    lone.weight("weights/newer.pt", seed=2)
+    assert lone.status() == ["M  models.yaml", "?? weights/"]
+
+
 def test_with_a_layout_backups_go_into_its_folder(lone: Sandbox) -> None:
     lone.git("config", "models.layout", "data/models")
     (copy,) = answer(lone, "backup", MODEL)["backups"]
