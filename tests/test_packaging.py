@@ -70,7 +70,9 @@ def test_the_page_renders_without_a_warning_in_80_columns() -> None:
 
 def test_the_page_names_every_command() -> None:
     text = re.sub(r"\\f[BIR]", "", PAGE.read_text()).replace("\\-", "-")
-    commands = {file.stem.replace("_", "-") for file in (ROOT / "git_models/commands").glob("[a-z]*.py")} - HIDDEN
+    commands = {
+        file.stem.rstrip("_").replace("_", "-") for file in (ROOT / "git_models/commands").glob("[a-z]*.py")
+    } - HIDDEN
     named = set(re.findall(r"^(?:\.B )?([a-z-]+)", text.partition(".SH COMMANDS")[2], re.MULTILINE))
     assert commands <= named
 
