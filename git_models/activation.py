@@ -24,7 +24,7 @@ from git_models import (
     versions,
     whereabouts,
 )
-from git_models.errors import ModelsError, PathError
+from git_models.errors import ModelsError, PathError, word
 from git_models.journal import Event
 from git_models.manifest import Entry, Manifest
 from git_models.messages import told
@@ -95,7 +95,7 @@ def value(repo: Repo, known: Manifest, text: str, entry: Entry) -> str:
         return f"{entry.path}@{git.text('rev-parse', '--short=12', f'{version}^{{commit}}')}"
     raise ModelsError(
         f"{text} has no version that others could find",
-        f"git models rollback {text}, then git models tag {entry.path} V",
+        f"git models rollback {word(text)}, then git models tag {word(entry.path)} V",
     )
 
 
@@ -135,7 +135,7 @@ def put(repo: Repo, entry: Entry, file: str, out: Output) -> bool:
     source = whereabouts.file_of(repo, entry)
     if objects.has(repo.models, entry.sha256) and (refused := safety.sift(repo, [entry]).refused):
         why = refused[0][1].partition("\n")[0]
-        raise ModelsError(f"{entry.path} was not put into active/: {why}", f"git models scan {entry.path}")
+        raise ModelsError(f"{entry.path} was not put into active/: {why}", f"git models scan {word(entry.path)}")
     parent, _ = link.open_parent(repo.top, file, create=True)
     os.close(parent)
     folder = os.path.dirname(where)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from git_models import exchange, lineage, lock, objects, places, pruning, transfer
-from git_models.errors import ModelsError
+from git_models.errors import ModelsError, word
 from git_models.exchange import Failure
 from git_models.manifest import Entry, Manifest
 from git_models.output import Output
@@ -40,7 +40,7 @@ def archive(repo: Repo, known: Manifest, place: Place, wanted: Mapping[str, Entr
     if place.url not in {p.url for p in places.for_pull(repo, known)}:
         raise ModelsError(
             f"no pull would look at {place.url}, so what lies there alone could not be found again",
-            f"git models remote add NAME {place.url}",
+            f"git models remote add NAME {word(place.url)}",
         )
     remote = places.connect(repo, place)
     absent = {i.sha256 for i in transfer.missing([exchange.item(e) for e in wanted.values()], remote)}

@@ -16,7 +16,7 @@ from git_models import (
     patterns,
     staging,
 )
-from git_models.errors import ManifestError, ModelsError
+from git_models.errors import ManifestError, ModelsError, word
 from git_models.findings import Finding
 from git_models.manifest import NAME, Entry, Manifest
 from git_models.output import size
@@ -73,12 +73,12 @@ def files(repo: Repo, known: Manifest, blobs: Sequence[Blob]) -> Audit:
             found.append(
                 Finding(
                     f"{blob.path}{where} is a Git LFS pointer in place of the model",
-                    f"git lfs pull -I {blob.path} && git models add {blob.path}",
+                    f"git lfs pull -I {word(blob.path)} && git models add {word(blob.path)}",
                     blob.path,
                 )
             )
         elif limit and count >= limit:
-            fix = "git models migrate history" if blob.commit else f"git models add {blob.path}"
+            fix = "git models migrate history" if blob.commit else f"git models add {word(blob.path)}"
             found.append(
                 Finding(f"{blob.path} ({size(count)}){where}: GitHub refuses files over 100 MB", fix, blob.path)
             )
@@ -93,7 +93,9 @@ def _tracked_weight(blob: Blob, count: int, where: str) -> Finding:
         return Finding(what, "git models migrate history", blob.path)
     what = f"git tracks {blob.path} ({size(count)}), a weight file"
     return Finding(
-        what, f"git models add {blob.path}   # or, if it belongs into git: git models untrack {blob.path}", blob.path
+        what,
+        f"git models add {word(blob.path)}   # or, if it belongs into git: git models untrack {word(blob.path)}",
+        blob.path,
     )
 
 
@@ -211,7 +213,9 @@ def manifest_of(repo: Repo) -> tuple[Manifest, Audit]:
             found.append(Finding(failed.what, failed.fix or f"edit {NAME}, then git models check", NAME))
     notes = manifest.warnings(known)
     notes += [
-        f"{p} has no md5, so md5sum cannot check it: git models add {p}" for p, e in known.models.items() if not e.md5
+        f"{p} has no md5, so md5sum cannot check it: git models add {word(p)}"
+        for p, e in known.models.items()
+        if not e.md5
     ]
     return known, Audit(list(dict.fromkeys(found)), notes)
 
@@ -221,7 +225,11 @@ def _misnamed(repo: Repo, entry: Entry) -> Iterator[Finding]:
 
     if why := naming.fault(repo.config.naming, entry.label):
         better = naming.suggested(repo.config.naming, entry)
-        yield Finding(f"{entry.path}: {entry.label} {why}", f"git models edit {entry.path} --name {better}", entry.path)
+        yield Finding(
+            f"{entry.path}: {entry.label} {why}",
+            f"git models edit {word(entry.path)} --name {word(better)}",
+            entry.path,
+        )
 
 
 def _entry(repo: Repo, entry: Entry) -> Iterator[Finding]:
@@ -229,21 +237,21 @@ def _entry(repo: Repo, entry: Entry) -> Iterator[Finding]:
     if repo.config.naming:
         yield from _misnamed(repo, entry)
     if not entry.sha256:
-        pin = f"git models pull {path} && git models add {path}"
+        pin = f"git models pull {word(path)} && git models add {word(path)}"
         yield Finding(f"{path} has no sha256, and an md5 alone can be forged", pin, path)
     if not entry.urls and (not entry.asset or entry.size < 0):
         yield Finding(
             f"{path} names neither an asset with its size nor urls, so nobody can fetch it",
-            f"git models add {path}",
+            f"git models add {word(path)}",
             path,
         )
     try:
         st = link.regular(repo.top, path)
     except ModelsError as failed:
-        yield Finding(failed.what, f"ls -l {path}", path)
+        yield Finding(failed.what, f"ls -l {word(path)}", path)
         return
     if st and st.st_size < POINTER and st.st_size != entry.size:
         with open(repo.path(path), "rb") as file:
             if patterns.lfs_pointer(file.read(POINTER)):
-                fix = f"git models checkout --force {path}"
+                fix = f"git models checkout --force {word(path)}"
                 yield Finding(f"{path} on disk is a Git LFS pointer in place of the model", fix, path)

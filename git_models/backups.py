@@ -15,7 +15,7 @@ from itertools import count
 from typing import Any, NamedTuple
 
 from git_models import journal, layout, link, manifest, objects, paths, places, transfer, whereabouts
-from git_models.errors import ModelsError
+from git_models.errors import ModelsError, word
 from git_models.hashing import Digests
 from git_models.journal import Event
 from git_models.manifest import Manifest, Part
@@ -169,7 +169,9 @@ def _draft(folder: str, file: str, expected: Digests | None, advance: Advance) -
         return temp, _fill(temp, file, expected, advance)
     except OSError as failed:
         why = os.strerror(failed.errno or 0)
-        raise ModelsError(f"{folder}: {why}; no backup was made there", f"df -h {folder}; ls -ld {folder}") from None
+        raise ModelsError(
+            f"{folder}: {why}; no backup was made there", f"df -h {word(folder)}; ls -ld {word(folder)}"
+        ) from None
 
 
 def _fill(temp: str, file: str, expected: Digests | None, advance: Advance) -> Digests:

@@ -18,7 +18,7 @@ from git_models import (
 )
 from git_models.backups import Backup
 from git_models.diagnosis import PATIENCE, Case, Check
-from git_models.errors import ModelsError
+from git_models.errors import ModelsError, word
 from git_models.findings import Finding
 from git_models.output import size
 
@@ -74,7 +74,7 @@ def sizes(case: Case) -> Iterator[Finding]:
             if not entry.urls and max((p.size for p in entry.parts), default=entry.size) > most:
                 yield Finding(
                     f"{path} ({size(entry.size)}) is too large for {place.url}, which takes {size(most)} in one piece",
-                    f"git config models.partSize 1900M && git models add {path}",
+                    f"git config models.partSize 1900M && git models add {word(path)}",
                     path,
                 )
 
@@ -116,7 +116,7 @@ def backups_(case: Case) -> Iterator[Finding]:
                 if backup.sha256 and (fault := _fault(case, backup, cache, fresh)):
                     yield Finding(
                         f"the backup {backup.file} {fault}",
-                        f"rm {backup.file}*; git models backup {os.path.basename(backup.source)}",
+                        f"rm {word(backup.file)}*; git models backup {word(os.path.basename(backup.source))}",
                         backup.source,
                     )
         except ModelsError as failed:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -22,7 +21,7 @@ from git_models import (
     staging,
     statcache,
 )
-from git_models.errors import ModelsError, PathError
+from git_models.errors import ModelsError, PathError, word
 from git_models.index import Staged
 from git_models.manifest import NAME, Entry, Manifest
 from git_models.output import Output, size
@@ -68,7 +67,7 @@ def pre_commit(repo: Repo, out: Output) -> int:
         _leave_pending(repo, found.weights, kept)
         _say_added(done, out)
     for path in found.fixtures:
-        out.note(f"{path} stays in git, as it is small; git models add {path} would move it out")
+        out.note(f"{path} stays in git, as it is small; git models add {word(path)} would move it out")
     for path in found.lfs:
         out.note(f"{path} is left to Git LFS")
     _mention_changed(repo, manifests.current(repo), out)
@@ -77,7 +76,7 @@ def pre_commit(repo: Repo, out: Output) -> int:
     if kept and not amend and _nothing_left(repo, base, arguments):
         names = ", ".join(k.path for k in kept)
         # Where git works on a copy of the index (-a, -i, a path), the real one still holds the weight.
-        fix = f"git models add {kept[0].path}   # unstages it" if caller.throwaway_index() else "git status"
+        fix = f"git models add {word(kept[0].path)}   # unstages it" if caller.throwaway_index() else "git status"
         raise ModelsError(f"nothing to commit: {names} is recorded in {NAME} with these very bytes", fix)
     return 0
 
@@ -162,19 +161,20 @@ def sort(repo: Repo, known: Manifest, staged: Sequence[Staged]) -> Sorted:
         reason = staging.not_a_weight(head, count)
         if patterns.lfs_pointer(head):
             raise ModelsError(
-                f"{item.path} was not recorded: {reason}", f"git lfs pull -I {item.path} && git add {item.path}"
+                f"{item.path} was not recorded: {reason}",
+                f"git lfs pull -I {word(item.path)} && git add {word(item.path)}",
             )
         if count and reason:
             continue
         if item.old_oid.strip("0") and count < staging.KEEP_BELOW and item.path not in known.models:
             fixtures.append(item.path)
         elif count == 0:
-            raise ModelsError(f"{item.path} is empty, so it is no model", f"git restore --staged {item.path}")
+            raise ModelsError(f"{item.path} is empty, so it is no model", f"git restore --staged {word(item.path)}")
         else:
             try:
                 paths.check(item.path)
             except PathError as bad:
-                raise PathError(bad.what, f"git mv {_typed(item.path)} NEWNAME") from None
+                raise PathError(bad.what, f"git mv {word(item.path)} NEWNAME") from None
             weights.append((item, count))
     taken = {s.path for s, _ in weights} | set(lfs)
     rest = sorted(((s.path, sizes.get(s.oid, 0)) for s in files if s.path not in taken), key=lambda x: -x[1])
@@ -182,14 +182,6 @@ def sort(repo: Repo, known: Manifest, staged: Sequence[Staged]) -> Sorted:
     large = tuple(x for x in rest if limit and x[1] >= limit)
     heavy = tuple(x for x in rest if limit and limit // 2 <= x[1] < limit)
     return Sorted(tuple(weights), tuple(fixtures), large, heavy, tuple(lfs))
-
-
-def _typed(path: str) -> str:
-    """A path as it is typed into a shell, whatever bytes it has."""
-    if path.isprintable() and path.isascii():
-        return shlex.quote(path)
-    plain = b"".join(b"\\%03o" % b if b in b"\\'" or not 32 <= b < 127 else bytes([b]) for b in os.fsencode(path))
-    return f"$'{plain.decode()}'"
 
 
 def _stop_large(found: Sorted, out: Output) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from git_models import audit, backups, excludes, git, githooks, history, objects, places, selection
-from git_models.errors import ModelsError, Offline
+from git_models.errors import ModelsError, Offline, word
 from git_models.findings import Finding
 from git_models.manifest import Manifest
 from git_models.migrate import moving
@@ -124,7 +124,7 @@ def _folder(place: Place, remote: Remote) -> Iterator[Finding]:
     remote.has(())  # raises where the disk is not mounted
     folder = getattr(remote, "path", "")
     if folder and os.path.isdir(folder) and not os.access(folder, os.W_OK):
-        yield Finding(f"{folder} may not be written to", f"ls -ld {folder}")
+        yield Finding(f"{folder} may not be written to", f"ls -ld {word(folder)}")
 
 
 def _github(place: Place, remote: Remote) -> Iterator[Finding]:
@@ -163,7 +163,7 @@ def store(case: Case) -> Iterator[Finding]:
     paths = {e.sha256: e.path for e in history.versions(case.known)}
     _, bad = objects.checked(models, list(objects.oids(models)))
     for oid in bad:
-        fix = f"git models fetch {paths[oid]}" if oid in paths else "git models verify"
+        fix = f"git models fetch {word(paths[oid])}" if oid in paths else "git models verify"
         yield Finding(f"the store's copy of {paths.get(oid, oid)} failed its hash", fix, paths.get(oid, ""))
     lost = os.path.join(models, "lost")
     if os.path.isdir(lost) and (count := len(os.listdir(lost))):
@@ -204,7 +204,7 @@ def space(case: Case) -> Iterator[Finding]:
         free = shutil.disk_usage(folder).free
         if free < count + FREE:
             more = f", and what is to be written there needs {size(count)}" if count else ""
-            yield Finding(f"only {size(free)} are free on the disk of {folder}{more}", f"df -h {folder}")
+            yield Finding(f"only {size(free)} are free on the disk of {folder}{more}", f"df -h {word(folder)}")
 
 
 def models(case: Case) -> Iterator[Finding]:

@@ -71,3 +71,19 @@ class NotAModel(RemoteError):
 
 class StartOver(RemoteError):
     """The bytes that were kept from an earlier try cannot be continued."""
+
+
+def word(text: str) -> str:
+    """`text` as one word of a command that people type into a shell, whatever characters it has.
+
+    A path or name of somebody else's repository can hold `$(…)`; whoever copies our advice must not run it.
+    """
+    import shlex
+
+    if text.isprintable():
+        plain = "".join("a" if c.isalpha() else c for c in text)  # letters of any language
+        fine = shlex.quote(plain) == plain and not text.startswith("~")
+        return text if fine else shlex.quote(text)
+    raw = text.encode("utf-8", "surrogateescape")
+    octal = "".join(chr(b) if 32 <= b < 127 and b not in b"\\'" else f"\\{b:03o}" for b in raw)
+    return f"$'{octal}'"

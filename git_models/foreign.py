@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from git_models import git, manifest, remotes, repo, versions
-from git_models.errors import ManifestError, ModelsError, NotThere, RemoteError, UsageError
+from git_models.errors import ManifestError, ModelsError, NotThere, RemoteError, UsageError, word
 from git_models.manifest import Entry, Manifest
 from git_models.remotes import Options, Source
 
@@ -62,7 +62,7 @@ def find(text: str) -> Foreign:
         fix = unknown.fix
         if fix.startswith("git models"):
             names = [f"{where}:{path}" for path in known.models]
-            fix = f"git models show {names[0]}" if len(names) == 1 else ""
+            fix = f"git models show {word(names[0])}" if len(names) == 1 else ""
             more = (
                 f" of {len(known.models)}: {', '.join(list(known.models)[:10])}" if names else ", which has no models"
             )

@@ -24,7 +24,7 @@ from git_models import (
     transfer,
     whereabouts,
 )
-from git_models.errors import ModelsError, NotAModel, UsageError
+from git_models.errors import ModelsError, NotAModel, UsageError, word
 from git_models.exchange import countdown, item
 from git_models.journal import Event
 from git_models.manifest import Entry, Manifest
@@ -149,11 +149,11 @@ def _in_the_way(where: str, shown: str) -> tuple[str, str] | None:
         return None
     except OSError as failed:
         if failed.errno == errno.ELOOP:
-            raise ModelsError(f"{shown} is a link; it was left alone", f"ls -l {shown}") from None
+            raise ModelsError(f"{shown} is a link; it was left alone", f"ls -l {word(shown)}") from None
         raise
     try:
         if not stat.S_ISREG(os.fstat(file).st_mode):
-            raise ModelsError(f"{shown} is no file; it was left alone", f"ls -ld {shown}")
+            raise ModelsError(f"{shown} is no file; it was left alone", f"ls -ld {word(shown)}")
         found = link.hashed(file)
         return found.sha256, found.md5
     finally:

@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import NamedTuple
 
 from git_models import git, patterns
-from git_models.errors import ModelsError
+from git_models.errors import ModelsError, word
 from git_models.manifest import Manifest
 from git_models.repo import Repo
 
@@ -130,7 +130,7 @@ def install(repo: Repo, known: Manifest) -> list[str]:
             if hook.chained:
                 raise ModelsError(
                     f"{hook.file} is not ours, and {hook.file}{CHAINED}, an older one, is in the way of keeping it",
-                    f"rm {hook.file}{CHAINED}   # after a look at both",
+                    f"rm {word(hook.file)}{word(CHAINED)}   # after a look at both",
                 )
             os.rename(hook.file, hook.file + CHAINED)
         temp = f"{hook.file}.{os.getpid()}"

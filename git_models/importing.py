@@ -24,7 +24,7 @@ from git_models import (
     versions,
     worktree,
 )
-from git_models.errors import ModelsError, NotAModel, RemoteError, StartOver, Transient
+from git_models.errors import ModelsError, NotAModel, RemoteError, StartOver, Transient, word
 from git_models.manifest import Entry, Manifest
 from git_models.output import Output
 from git_models.partfile import PartFile
@@ -67,7 +67,7 @@ def run(
     if reason := urls.secret(url):
         raise ModelsError(f"this address {reason}; everybody who reads models.yaml would see it", "use a public one")
     for tracked in index.entries([path]):
-        raise ModelsError(f"git tracks {tracked} itself", f"git models add {tracked}")
+        raise ModelsError(f"git tracks {tracked} itself", f"git models add {word(tracked)}")
     uploading.need_recorded(repo, known, path)
     old = known.models.get(path)
     source = remotes.links(Options(top=repo.top))
@@ -81,7 +81,7 @@ def run(
         if old and not force and not versions.same_bytes(old, Entry(path, digests.md5, digests.sha256)):
             raise ModelsError(
                 f"{path} is recorded with other bytes than {urls.redact(url)} has now",
-                f"git models import --force {url} {path}   # a new version",
+                f"git models import --force {word(url)} {word(path)}   # a new version",
             )
         draft = objects.Draft(file.path, digests)
         doubt = safety.admit(repo, {path: draft}).get(path, "")
@@ -98,7 +98,9 @@ def run(
     done = staging.register(repo, known, [staging.Kept(path, digests, None, doubt)], fields, remove={})
     placed = worktree.sync(repo, wanted=[path], releasable=releasing.releasable(repo))
     for _, reason in placed.refused:
-        raise ModelsError(f"{path} is recorded, but was not put in place: {reason}", f"git models checkout {path}")
+        raise ModelsError(
+            f"{path} is recorded, but was not put in place: {reason}", f"git models checkout {word(path)}"
+        )
     return Imported(manifests.current(repo).models[path], bool(done.new or done.changed or done.moved), doubt)
 
 
@@ -118,7 +120,7 @@ def _looked_up(repo: Repo, url: str, mirror: bool) -> tuple[int, bool]:
             raise
         raise ModelsError(
             f"{urls.redact(url)} lies inside a private network: models.yaml may send nobody there",
-            f"git models import --mirror {url} PATH   # keep a copy in your own store",
+            f"git models import --mirror {word(url)} PATH   # keep a copy in your own store",
         ) from None
 
 
@@ -174,7 +176,7 @@ def _arrived(
         if length < 0 and not (md5 or sha256):
             raise NotAModel(
                 f"{urls.redact(url)} does not say how long the file is, so nobody can tell whether all of it came",
-                f"git models import {url} {path} --sha256 HASH",
+                f"git models import {word(url)} {word(path)} --sha256 HASH",
             )
         found = file.digests()
         for kind, expected, got in (("MD5", md5, found.md5), ("SHA-256", sha256, found.sha256)):
@@ -194,7 +196,8 @@ def _arrived(
 def _need_no_page(path: str, url: str, head: bytes) -> None:
     if arrived := patterns.page(head):
         raise NotAModel(
-            f"{urls.redact(url)} is {arrived}, not a model", f"git models import URL {path}   # the file's own address"
+            f"{urls.redact(url)} is {arrived}, not a model",
+            f"git models import URL {word(path)}   # the file's own address",
         )
 
 
@@ -202,12 +205,14 @@ def _need_model(path: str, url: str, head: bytes, file: str, size: int, vouched:
     """Raise NotAModel for what cannot be a model, and where nobody gave a hash, for what looks truncated."""
     _need_no_page(path, url, head)
     if reason := staging.not_a_weight(head, size):
-        raise NotAModel(f"{urls.redact(url)}: {reason}", f"git models import URL {path}   # the file's own address")
+        raise NotAModel(
+            f"{urls.redact(url)}: {reason}", f"git models import URL {word(path)}   # the file's own address"
+        )
     judged = None if vouched else safety.look(path, file)
     if judged and judged.why.startswith("damaged"):
         raise NotAModel(
             f"{urls.redact(url)} looks truncated ({judged.why})",
-            f"git models import {url} {path} --sha256 HASH   # if it is meant to be so",
+            f"git models import {word(url)} {word(path)} --sha256 HASH   # if it is meant to be so",
         )
 
 

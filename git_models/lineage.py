@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from git_models import git, history, index, manifest, manifests, versions
-from git_models.errors import ManifestError, ModelsError
+from git_models.errors import ManifestError, ModelsError, word
 from git_models.manifest import EMPTY, Entry, Manifest, Version
 from git_models.repo import Repo
 
@@ -107,7 +107,7 @@ def _earlier(repo: Repo, known: Manifest, entry: Entry, name: str) -> Entry | No
             return None
         commit = git.text("rev-list", "-1", f"--before={inside}", "HEAD", ok=(0, 128))
         if not commit:
-            raise ModelsError(f"there is no commit from before {inside}", f"git models log {entry.path}")
+            raise ModelsError(f"there is no commit from before {inside}", f"git models log {word(entry.path)}")
         return _in_commit(repo, known, entry, commit)
     return _in_commit(repo, known, entry, name) if git.is_commit(name) else None
 
@@ -131,7 +131,7 @@ def _in_commit(repo: Repo, known: Manifest, entry: Entry, commit: str) -> Entry:
     for row in log(repo, known, [entry.path]):
         if row.entry.path in there.models:
             return there.models[row.entry.path]
-    raise ModelsError(f"{commit} has no {entry.path}", f"git models log {entry.path}")
+    raise ModelsError(f"{commit} has no {entry.path}", f"git models log {word(entry.path)}")
 
 
 def log(

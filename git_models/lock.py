@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from git_models.errors import ModelsError
+from git_models.errors import ModelsError, word
 
 PATIENCE = 60.0  # seconds; the longest job under the lock is an index update
 _PAUSE = 0.02
@@ -42,8 +42,8 @@ def hold(folder: str, purpose: str, patience: float = PATIENCE) -> Iterator[None
             _break(file, owner)
         elif time.monotonic() > until:
             raise ModelsError(
-                f"another git models is at work ({owner.strip() or 'unknown owner'})",
-                f"rm {file}   # if that process is gone",
+                "another git models is at work: " + (owner.strip() or "nobody knows whose"),
+                f"rm {word(file)}   # if that process is gone",
             )
         else:
             time.sleep(_PAUSE)

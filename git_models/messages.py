@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from git_models.errors import ModelsError, NotAModel, NotThere
+from git_models.errors import ModelsError, NotAModel, NotThere, word
 from git_models.manifest import NAME, Entry
 from git_models.output import duration, plural, size
 
@@ -63,8 +63,8 @@ def too_large(found: Sequence[tuple[str, int]]) -> ModelsError:
     return ModelsError(
         "\n".join([f"GitHub refuses files over 100 MB, and this commit has {len(found)} of them:", *lines]),
         _either(
-            (f"git models add {first}", "keep it as a model, outside git"),
-            (f"git restore --staged {first}", "leave it out of this commit"),
+            (f"git models add {word(first)}", "keep it as a model, outside git"),
+            (f"git restore --staged {word(first)}", "leave it out of this commit"),
             ("git config models.limit 0", "no limit here (GitHub still has one)"),
         ),
     )
@@ -84,8 +84,8 @@ def too_much(new: Sequence[tuple[str, int]]) -> ModelsError:
     return ModelsError(
         "\n".join([f"this commit would record {plural(len(new), 'new weight file')} ({size(total)}):", *lines]),
         _either(
-            (f"git models add {top}", "yes, keep them as models"),
-            (f"git models untrack '{top}/**'", "no, they are not for this repository"),
+            (f"git models add {word(top)}", "yes, keep them as models"),
+            (f"git models untrack {word(top + '/**')}", "no, they are not for this repository"),
         ),
     )
 
@@ -117,13 +117,15 @@ def instead(path: str, source: str, arrived: str) -> NotAModel:
     """A page or a pointer arrived under the model's name."""
     return NotAModel(
         f"{path}: {source} sent {arrived}\n  instead of the model; it was not kept",
-        f"git models pull {path}   # when {source} answers properly again",
+        f"git models pull {word(path)}   # when {source} answers properly again",
     )
 
 
 def unapproved(name: str, url: str) -> ModelsError:
     """A place that only the manifest names."""
-    return ModelsError(f"{NAME} names a place that you have not approved: {url}", f"git models remote trust {name}")
+    return ModelsError(
+        f"{NAME} names a place that you have not approved: {url}", f"git models remote trust {word(name)}"
+    )
 
 
 def no_place() -> ModelsError:
@@ -134,8 +136,8 @@ def no_place() -> ModelsError:
 def kept_local(path: str) -> str:
     """A locally changed model stands where another version is due."""
     ways = _either(
-        (f"git models add {path}", "record them"),
-        (f"git models checkout --force {path}", "drop them"),
+        (f"git models add {word(path)}", "record them"),
+        (f"git models checkout --force {word(path)}", "drop them"),
     )
     return f"{path} was left as it is: its changes are recorded nowhere\n  next: " + ways.replace("\n", "\n        ")
 

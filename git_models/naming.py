@@ -6,7 +6,7 @@ import datetime
 import re
 
 from git_models import versions
-from git_models.errors import ModelsError
+from git_models.errors import ModelsError, word
 from git_models.manifest import Entry, split_name
 
 _FIELD = re.compile(r"\{([a-z][a-z0-9_]*)\}")
@@ -56,7 +56,7 @@ def refuse(pattern: str, entry: Entry, command: str, version: str = "") -> None:
         better = suggested(pattern, entry, version)
         raise ModelsError(
             f"{entry.label} {why} (models.naming)",
-            f"{command} {better}   # or rename the file",
+            f"{command} {word(better)}   # or rename the file",
         )
 
 

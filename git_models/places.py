@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator
 from typing import NamedTuple
 
 from git_models import git, messages, objects, remotes
-from git_models.errors import ModelsError
+from git_models.errors import ModelsError, word
 from git_models.manifest import Manifest
 from git_models.remotes.base import Remote
 from git_models.repo import Repo
@@ -196,7 +196,7 @@ def _default(repo: Repo) -> list[Place]:
             found.append(Place(name, repo.config.urls[name], "config", True))
         else:
             raise ModelsError(
-                f"models.remote is {name!r}, but no place has that name", f"git models remote add {name} URL"
+                f"models.remote is {name!r}, but no place has that name", f"git models remote add {word(name)} URL"
             )
     return found
 

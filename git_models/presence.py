@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from git_models import messages, objects, places, remotes, transfer
-from git_models.errors import ModelsError
+from git_models.errors import ModelsError, word
 from git_models.exchange import item
 from git_models.findings import Finding
 from git_models.manifest import Entry, Manifest
@@ -38,9 +38,9 @@ def on_remotes(repo: Repo, known: Manifest, entries: Sequence[Entry]) -> tuple[l
     fork, there = _on_fork(repo, absent)
     for entry in absent:
         if entry.sha256 in there:
-            what, fix = f"; only the fork {fork} has it", f"git models adopt {fork}"
+            what, fix = f"; only the fork {fork} has it", f"git models adopt {word(fork)}"
         else:
-            what, fix = "", f"git models push {entry.path}"
+            what, fix = "", f"git models push {word(entry.path)}"
         found.append(Finding(f"{entry.path} ({entry.asset}) is not on {', '.join(seen)}{what}", fix, entry.path))
     return found, seen
 
@@ -60,7 +60,9 @@ def links(entries: Sequence[Entry], options: remotes.Options) -> list[Finding]:
                 faults.append(failed.what)
         else:
             if faults:
-                found.append(Finding(f"{entry.path}: {'; '.join(faults)}", f"git models pull {entry.path}", entry.path))
+                found.append(
+                    Finding(f"{entry.path}: {'; '.join(faults)}", f"git models pull {word(entry.path)}", entry.path)
+                )
     return found
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from git_models import excludes, index, link, manifest, manifests, objects, paths, placing, statcache
-from git_models.errors import ModelsError
+from git_models.errors import ModelsError, word
 from git_models.manifest import Manifest
 from git_models.repo import Repo
 from git_models.sight import OK, TRACKED, Sight, states
@@ -39,8 +39,8 @@ def plan(repo: Repo, known: Manifest, names: Sequence[str], *, cached: bool, for
         raise ModelsError(
             f"{changed[0]} has changes that are recorded nowhere"
             + (f" (and {len(changed) - 1} more have)" if changed[1:] else ""),
-            f"git models add {changed[0]}, or git models rm --cached {changed[0]} (keeps the file), "
-            f"or git models rm --force {changed[0]} (keeps the bytes in .git/models)",
+            f"git models add {word(changed[0])}, or git models rm --cached {word(changed[0])} (keeps the file), "
+            f"or git models rm --force {word(changed[0])} (keeps the bytes in .git/models)",
         )
     return found
 
@@ -81,15 +81,15 @@ def move(repo: Repo, known: Manifest, old: str, new: str) -> None:
     """
     paths.check(new)
     if new in known.models:
-        raise ModelsError(f"{new} is a model already", f"git models rm {new}")
+        raise ModelsError(f"{new} is a model already", f"git models rm {word(new)}")
     if os.path.lexists(repo.path(new)):
-        raise ModelsError(f"there is a file at {new} already; it was not overwritten", f"git models list {old}")
+        raise ModelsError(f"there is a file at {new} already; it was not overwritten", f"git models list {word(old)}")
     for path in index.entries([old, new]):
-        raise ModelsError(f"git tracks {path} itself", f"git rm --cached {path}")
+        raise ModelsError(f"git tracks {path} itself", f"git rm --cached {word(path)}")
     manifest.move(manifests.data(repo), old, new)  # raises before the file has moved
     before = link.regular(repo.top, old)
     if before is None and os.path.lexists(repo.path(old)):
-        raise ModelsError(f"{old} is a link or a folder, not the model's file", f"ls -l {old}")
+        raise ModelsError(f"{old} is a link or a folder, not the model's file", f"ls -l {word(old)}")
     sight = Sight(repo)
     record = sight.cache.get(old)
     trusted = record is not None and before is not None and statcache.trusted(record, before)

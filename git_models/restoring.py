@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from git_models import backups, excludes, journal, layout, link, lock, objects, paths, places, transfer
 from git_models.backups import Backup
-from git_models.errors import ModelsError
+from git_models.errors import ModelsError, word
 from git_models.exchange import countdown
 from git_models.hashing import Digests
 from git_models.journal import Event
@@ -106,12 +106,12 @@ def target(repo: Repo, backup: Backup, typed: str | None, original: bool) -> str
     if not backup.source:
         raise ModelsError(
             f"{backup.name} has no metadata, so nobody knows where it came from",
-            f"git models restore {backup.name} DEST",
+            f"git models restore {word(backup.name)} DEST",
         )
     if os.path.isabs(backup.source):
         raise ModelsError(
             f"{backup.name} came from outside the work tree ({backup.source})",
-            f"git models restore {backup.name} {backup.source}",
+            f"git models restore {word(backup.name)} {word(backup.source)}",
         )
     return _inside(repo, backup.source)
 
@@ -147,7 +147,7 @@ def restore(
         if not force:
             raise ModelsError(
                 f"{where} is there already, with other bytes",
-                f"git models restore --force {first.name} {where}   # backs it up first",
+                f"git models restore --force {word(first.name)} {word(where)}   # backs it up first",
             )
     with disk(where):
         os.makedirs(os.path.dirname(where), exist_ok=True)
@@ -168,9 +168,9 @@ def _in_the_way(where: str) -> os.stat_result | None:
     except FileNotFoundError:
         return None
     except NotADirectoryError:
-        raise ModelsError(f"{os.path.dirname(where)} is no folder", f"ls -l {os.path.dirname(where)}") from None
+        raise ModelsError(f"{os.path.dirname(where)} is no folder", f"ls -l {word(os.path.dirname(where))}") from None
     if not stat.S_ISREG(found.st_mode):
-        raise ModelsError(f"{where} is a link or a folder; it was left alone", f"ls -ld {where}")
+        raise ModelsError(f"{where} is a link or a folder; it was left alone", f"ls -ld {word(where)}")
     return found
 
 

@@ -6,7 +6,7 @@ import os
 from typing import NamedTuple
 
 from git_models import exchange, excludes, manifests, objects, releasing, safety, selection, versions, worktree
-from git_models.errors import ModelsError
+from git_models.errors import ModelsError, word
 from git_models.manifest import Entry, Manifest
 from git_models.output import Output
 from git_models.repo import Repo
@@ -33,9 +33,11 @@ def back(repo: Repo, known: Manifest, target: Entry, out: Output) -> Rolled:
     found = sight.digests(path)
     fine = found is not None and found[0] == target.sha256
     if found is None and os.path.lexists(repo.path(path)):
-        raise ModelsError(f"{path} is a link or a folder, not the model's file", f"ls -l {path}")
+        raise ModelsError(f"{path} is a link or a folder, not the model's file", f"ls -l {word(path)}")
     if not fine and (refused := safety.sift(repo, [target]).refused):
-        raise ModelsError(f"{path} stays as it is: {refused[0][1].partition(chr(10))[0]}", f"git models scan {path}")
+        raise ModelsError(
+            f"{path} stays as it is: {refused[0][1].partition(chr(10))[0]}", f"git models scan {word(path)}"
+        )
     before = known.models.get(path)
     # Nobody names what is neither an entry's nor a remote's: say where it is.
     mine = (
@@ -52,7 +54,7 @@ def back(repo: Repo, known: Manifest, target: Entry, out: Output) -> Rolled:
     if done.refused or done.missing:
         raise ModelsError(
             f"{path} could not be replaced: {done.refused[0][1] if done.refused else 'its bytes are not here'}",
-            f"git models checkout --force {path}",
+            f"git models checkout --force {word(path)}",
         )
     return Rolled(changed, objects.path(repo.models, mine) if lonely else "", done.doubts)
 

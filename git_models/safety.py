@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from git_models import __version__, objects
-from git_models.errors import ModelsError
+from git_models.errors import ModelsError, word
 from git_models.manifest import Entry
 from git_models.output import safe
 from git_models.repo import Repo
@@ -103,8 +103,8 @@ def admit(repo: Repo, drafts: Mapping[str, objects.Draft]) -> dict[str, str]:
         if judged.verdict in _REFUSED[repo.config.scan]:
             raise ModelsError(
                 f"{path} was not recorded: {_said(judged)}",
-                f"git models scan {path}   # says more\n"
-                f"git models add --allow-dangerous {path}   # if you know what it runs",
+                f"git models scan {word(path)}   # says more\n"
+                f"git models add --allow-dangerous {word(path)}   # if you know what it runs",
             )
         if _doubtful(judged):
             doubts[path] = _said(judged)
@@ -120,8 +120,8 @@ def sift(repo: Repo, plan: Iterable[Entry]) -> Sifted:
         )
         if judged and judged.verdict in _REFUSED[repo.config.scan]:
             ways = (
-                f"  next: git models scan {entry.path}   # says more\n"
-                f"git models checkout --allow-dangerous {entry.path}   # if you know what it runs"
+                f"  next: git models scan {word(entry.path)}   # says more\n"
+                f"git models checkout --allow-dangerous {word(entry.path)}   # if you know what it runs"
             )
             found.refused.append((entry.path, f"{_said(judged)}\n{ways}"))
             continue
@@ -146,4 +146,4 @@ def _said(judged: Judged) -> str:
 
 def doubtful(path: str, why: str) -> str:
     """The line that mentions a doubt."""
-    return f"{path}: {why} (git models scan {path})"
+    return f"{path}: {why} (git models scan {word(path)})"

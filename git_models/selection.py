@@ -6,7 +6,7 @@ import os
 from collections.abc import Collection, Iterable, Sequence
 
 from git_models import objects, patterns
-from git_models.errors import ModelsError
+from git_models.errors import ModelsError, word
 from git_models.manifest import Entry, Manifest
 from git_models.repo import Repo
 
@@ -41,8 +41,8 @@ def _not_a_model(repo: Repo, known: Manifest, text: str) -> ModelsError:
         return versions.unknown(known, text)
     return ModelsError(
         f"{text} is one version of a model; here it takes the model as models.yaml names it",
-        f"git models rollback {text}   # make that version the recorded one\n"
-        f"git models download {text} FILE   # a copy of it",
+        f"git models rollback {word(text)}   # make that version the recorded one\n"
+        f"git models download {word(text)} FILE   # a copy of it",
     )
 
 

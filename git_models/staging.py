@@ -22,7 +22,7 @@ from git_models import (
     statcache,
     tagging,
 )
-from git_models.errors import ManifestError, ModelsError
+from git_models.errors import ManifestError, ModelsError, word
 from git_models.hashing import Digests
 from git_models.manifest import Entry, Manifest
 from git_models.repo import Repo
@@ -112,7 +112,7 @@ def keep_open(
             return draft, statcache.record(draft.digests.sha256, draft.digests.md5, after, at)
         objects.discard(draft)
     raise ModelsError(
-        f"{path} is being written to by another program", f"git models add {path}   # when it is finished"
+        f"{path} is being written to by another program", f"git models add {word(path)}   # when it is finished"
     )
 
 
@@ -293,7 +293,8 @@ def _refuse_submodules(wanted: Iterable[str]) -> None:
     for path, (mode, _) in index.entries(sorted(folders) if len(folders) < 500 else ()).items():
         if mode == "160000" and path in folders:
             raise ModelsError(
-                f"{path} is a submodule; its models belong to its own models.yaml", f"cd {path} && git models add …"
+                f"{path} is a submodule; its models belong to its own models.yaml",
+                f"cd {word(path)} && git models add …",
             )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from git_models import manifests, paths, versions
-from git_models.errors import ModelsError, PathError, UsageError
+from git_models.errors import ModelsError, PathError, UsageError, word
 from git_models.manifest import Entry, Manifest, Version
 from git_models.repo import Repo
 
@@ -34,11 +34,14 @@ def tag(entry: Entry, name: str, note: str = "", force: bool = False) -> Entry:
     """
     name = number(name)
     if not (entry.sha256 and entry.md5 and entry.asset and entry.size >= 0):
-        raise ModelsError(f"{entry.path} has not all of its hashes, size and asset yet", f"git models add {entry.path}")
+        raise ModelsError(
+            f"{entry.path} has not all of its hashes, size and asset yet", f"git models add {word(entry.path)}"
+        )
     there = {v.version: v for v in entry.versions}
     if name in there and not versions.same_bytes(there[name], entry) and not force:
         raise ModelsError(
-            f"{entry.path}@{name} is tagged already, with other bytes", f"git models log {entry.path}   # what there is"
+            f"{entry.path}@{name} is tagged already, with other bytes",
+            f"git models log {word(entry.path)}   # what there is",
         )
     if not force:
         need_ahead(entry, name)
@@ -65,7 +68,7 @@ def need_ahead(entry: Entry, name: str) -> None:
     if name not in numbers and numbers and versions.semantic(name) < versions.semantic(numbers[-1]):
         raise ModelsError(
             f"{name} would go back behind {numbers[-1]}, the newest version of {entry.path}",
-            f"git models tag --force {entry.path} {name}   # if that is meant",
+            f"git models tag --force {word(entry.path)} {word(name)}   # if that is meant",
         )
 
 

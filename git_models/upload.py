@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from git_models.errors import ModelsError, NotThere, RemoteError, Transient
+from git_models.errors import ModelsError, NotThere, RemoteError, Transient, word
 from git_models.hashing import BLOCK
 from git_models.manifest import Part
 from git_models.output import size as shown
@@ -158,7 +158,7 @@ def _checked(item: Item, file: str, remote: Remote) -> list[Upload]:
     if remote.limit is not None and (large := [up for up in ups if up.size > remote.limit]):
         raise RemoteError(
             f"{item.path}: {shown(large[0].size)} in one piece is too much for {remote.name} ({shown(remote.limit)})",
-            fix=f"git config models.partSize 1900M && git models add {item.path}",
+            fix=f"git config models.partSize 1900M && git models add {word(item.path)}",
         )
     return ups
 

@@ -22,7 +22,7 @@ from git_models import (
     whereabouts,
     worktree,
 )
-from git_models.errors import ModelsError
+from git_models.errors import ModelsError, word
 from git_models.manifest import Entry, Manifest
 from git_models.repo import Repo
 from git_models.sight import Sight
@@ -66,11 +66,11 @@ def plan(repo: Repo, known: Manifest, file: str, name: str | None, fields: Mappi
     if clash:
         raise ModelsError(
             f"{label} is the name of another model already: {', '.join(clash)}",
-            f"git models upload {file} ANOTHER-NAME\n"
+            f"git models upload {word(file)} ANOTHER-NAME\n"
             "git models setup --layout data/models   # then a new file under an old name is its new version",
         )
     if path not in known.models:
-        naming.refuse(repo.config.naming, Entry(path, name=label), f"git models upload {file}")
+        naming.refuse(repo.config.naming, Entry(path, name=label), f"git models upload {word(file)}")
     about = dict(fields)
     if inside != path:
         about.setdefault("source", inside or _private(file))
@@ -101,7 +101,7 @@ def record(repo: Repo, known: Manifest, made: Plan, advance: Advance) -> staging
     if not made.copied:
         return staging.add(repo, [made.path], made.fields, advance)
     for path in index.entries([made.path]):
-        raise ModelsError(f"git tracks {path} itself", f"git models add {path}")
+        raise ModelsError(f"git tracks {path} itself", f"git models add {word(path)}")
     need_recorded(repo, known, made.path)
     with whereabouts.open_plain(made.file) as opened:
         draft, _ = staging.keep_open(repo, opened.fileno(), made.file, advance)
@@ -115,7 +115,9 @@ def record(repo: Repo, known: Manifest, made: Plan, advance: Advance) -> staging
     done = staging.register(repo, known, [kept], made.fields, remove={})
     placed = worktree.sync(repo, wanted=[made.path], releasable=releasing.releasable(repo))
     for path, reason in placed.refused:
-        raise ModelsError(f"{path} is recorded, but was not put in place: {reason}", f"git models checkout {path}")
+        raise ModelsError(
+            f"{path} is recorded, but was not put in place: {reason}", f"git models checkout {word(path)}"
+        )
     return done
 
 
@@ -125,9 +127,9 @@ def need_recorded(repo: Repo, known: Manifest, path: str) -> None:
     found = sight.digests(path)
     entry = known.models.get(path)
     if found is None and os.path.lexists(repo.path(path)):
-        raise ModelsError(f"{path} is a link or a folder", f"ls -ld {path}")
+        raise ModelsError(f"{path} is a link or a folder", f"ls -ld {word(path)}")
     recorded = found is None or (entry and found[0] == entry.sha256) or objects.has(repo.models, found[0])
     if not recorded and found and found[0] not in objects.held_anywhere(repo.models):
         raise ModelsError(
-            f"{path} is there with bytes that are recorded nowhere", f"git models add {path}   # keep them"
+            f"{path} is there with bytes that are recorded nowhere", f"git models add {word(path)}   # keep them"
         )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from git_models import messages
-from git_models.errors import ModelsError
+from git_models.errors import ModelsError, word
 from git_models.manifest import Entry, Manifest, Version
 
 LATEST, PREVIOUS, ACTIVE = "latest", "previous", "active"
@@ -163,17 +163,17 @@ def _active(known: Manifest, entry: Entry, earlier: Earlier) -> Entry:
     if slots:
         names = ", ".join(f"{name}@{ACTIVE} ({target})" for target, name in slots.items())
         raise ModelsError(f"{len(slots)} versions of {entry.path} are active: {names}", "git models list")
-    raise ModelsError(f"no version of {entry.path} is active", f"git models activate {entry.path}")
+    raise ModelsError(f"no version of {entry.path} is active", f"git models activate {word(entry.path)}")
 
 
 def missing(entry: Entry, version: str) -> ModelsError:
     """No version has this name; those that there are."""
     if version == PREVIOUS:
-        return ModelsError(f"{entry.path} has no version before this one", f"git models log {entry.path}")
+        return ModelsError(f"{entry.path} has no version before this one", f"git models log {word(entry.path)}")
     names = [v.version for v in ordered(entry)]
     there = f"there are: {', '.join(names)}" if names else "none has been tagged yet"
     close = difflib.get_close_matches(version, names, 1)
-    fix = f"did you mean {entry.path}@{close[0]}?" if close else f"git models log {entry.path}"
+    fix = f"did you mean {entry.path}@{close[0]}?" if close else f"git models log {word(entry.path)}"
     return ModelsError(f"{entry.path} has no version {version!r}; {there}", fix)
 
 

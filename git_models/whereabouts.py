@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import BinaryIO
 
 from git_models import lineage, link, manifests, objects, repo, statcache
-from git_models.errors import ModelsError, NotARepository
+from git_models.errors import ModelsError, NotARepository, word
 from git_models.manifest import Entry
 from git_models.repo import Repo
 from git_models.sight import Sight, same
@@ -64,7 +64,7 @@ def file_of(here: Repo, entry: Entry) -> str:
             return here.path(path)
     if file := _hashed_again(here, entry):
         return file
-    raise ModelsError(f"the bytes of {entry.path} are not here", f"git models pull {entry.path}")
+    raise ModelsError(f"the bytes of {entry.path} are not here", f"git models pull {word(entry.path)}")
 
 
 def _hashed_again(here: Repo, entry: Entry) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 
 from git_models import activation, lineage, manifests, messages, repo
-from git_models.errors import ModelsError, UsageError
+from git_models.errors import ModelsError, UsageError, word
 from git_models.manifest import Manifest
 from git_models.output import Output
 from git_models.repo import Repo
@@ -33,15 +33,15 @@ def run(args: argparse.Namespace, out: Output) -> int:
         return _all(here, known, out)
     entry = lineage.find(here, known, args.model)
     if entry.path not in known.models:
-        raise ModelsError(f"{entry.path} is not in models.yaml any more", f"git models rollback {args.model}")
+        raise ModelsError(f"{entry.path} is not in models.yaml any more", f"git models rollback {word(args.model)}")
     name = args.name or entry.label
     before = known.active.get(name, "")
     other = activation.model_of(known, before)
     if before and other != entry.path and not args.name:
         raise ModelsError(
             f"{name} is the active name of {other} already",
-            f"git models activate {args.model} --as {name}   # takes it over\n"
-            f"git models activate {args.model} --as OTHER",
+            f"git models activate {word(args.model)} --as {word(name)}   # takes it over\n"
+            f"git models activate {word(args.model)} --as OTHER",
         )
     target = activation.value(here, known, args.model, entry)
     file = activation.activate(here, known, entry, name, target, out)
@@ -49,7 +49,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
     if not file:
         out.note("there is no layout, so no file was put: git models setup --layout data/models")
     if "@" not in target:
-        out.note(f"it has no version yet and follows {target}: git models tag {target} VERSION")
+        out.note(f"it has no version yet and follows {target}: git models tag {word(target)} VERSION")
     if before != target:
         out.note("models.yaml is staged. Next: git commit")
     out.document({"name": name, "target": target, "file": file, "sha256": entry.sha256})

@@ -7,7 +7,7 @@ import os
 from typing import Any
 
 from git_models import manifests, naming, repo, safety, staging, statcache, tagging
-from git_models.errors import ModelsError, UsageError
+from git_models.errors import ModelsError, UsageError, word
 from git_models.manifest import Entry
 from git_models.output import Output, plural, size
 
@@ -88,7 +88,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
     for path in wanted:
         if path not in known.models:
             named = tagging.described(Entry(path), about)
-            naming.refuse(here.config.naming, named, f"git models add {path} --name", args.tag or "")
+            naming.refuse(here.config.naming, named, f"git models add {word(path)} --name", args.tag or "")
     for path in wanted if args.tag else ():
         tagging.need_ahead(known.models.get(path, Entry(path)), args.tag)
     total = sum(os.path.getsize(here.path(p)) for p in wanted if os.path.isfile(here.path(p)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from git_models import archiving, manifests, messages, places, repo, selection
+from git_models.errors import word
 from git_models.output import Output, plural, size
 
 
@@ -34,7 +35,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
     here_already = f", {done.already} were there" if done.already else ""
     out.result(f"{plural(len(done.sent), 'old version')} copied to {place.url}, verified{here_already}")
     if place.name not in known.remotes and not place.url.startswith("file:"):
-        out.note(f"only this clone looks there: git models remote add {place.name} {place.url} tells everybody")
+        out.note(f"only this clone looks there: git models remote add {place.name} {word(place.url)} tells everybody")
     out.document(
         {
             "dry_run": False,

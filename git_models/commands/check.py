@@ -13,7 +13,7 @@ from git_models import (
     presence,
     repo,
 )
-from git_models.errors import UsageError
+from git_models.errors import UsageError, word
 from git_models.migrate import choose, survey
 from git_models.output import Output, plural, size
 
@@ -95,7 +95,7 @@ def _history(here: repo.Repo, out: Output) -> int:
         )
     if found.staged or found.loose:
         first = (*found.staged, *found.loose)[0][0]
-        out.result(f"  next: git models add {first}   # in no commit yet: {len(found.staged) + len(found.loose)}")
+        out.result(f"  next: git models add {word(first)}   # in no commit yet: {len(found.staged) + len(found.loose)}")
     if found.lfs:
         out.result(f"Git LFS keeps {plural(found.lfs, 'file')}\n  next: git models migrate lfs --dry-run")
     if found.dvc:

@@ -10,7 +10,7 @@ import argparse
 import os
 
 from git_models import foreign, getting, lineage, manifests, repo, safety
-from git_models.errors import ModelsError, NotARepository, NotThere, UsageError
+from git_models.errors import ModelsError, NotARepository, NotThere, UsageError, word
 from git_models.getting import Got
 from git_models.manifest import Entry
 from git_models.output import Output, size
@@ -63,7 +63,9 @@ def run(args: argparse.Namespace, out: Output) -> int:
 
 def _own(args: argparse.Namespace, out: Output) -> tuple[Entry, Got]:
     if args.model.startswith(("https://", "http://")):
-        raise UsageError("an address is no model yet", f"git models import {args.model} {args.dest or 'PATH'}")
+        raise UsageError(
+            "an address is no model yet", f"git models import {word(args.model)} {word(args.dest or 'PATH')}"
+        )
     try:
         here = repo.find()
     except NotARepository as failed:

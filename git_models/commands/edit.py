@@ -12,7 +12,7 @@ from typing import Any
 
 from git_models import git, manifests, objects, repo, tagging, versions
 from git_models.commands.add import described, fields, metrics
-from git_models.errors import ModelsError
+from git_models.errors import ModelsError, word
 from git_models.manifest import Entry
 from git_models.output import Output, safe
 from git_models.repo import Repo
@@ -31,7 +31,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
     known = manifests.current(here)
     found = matching(here, known, [args.model])
     if len(found) > 1:
-        raise ModelsError(f"{args.model} stands for {len(found)} models", f"git models edit {found[0]}")
+        raise ModelsError(f"{args.model} stands for {len(found)} models", f"git models edit {word(found[0])}")
     entry = known.models[found[0]]
     wanted = described(args) or _edited(here, entry)
     if wanted.get("name"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from git_models import manifest
+from git_models.errors import word
 from git_models.output import Output
 
 
@@ -25,6 +26,6 @@ def run(args: argparse.Namespace, out: Output) -> int:
     for what in left:
         out.warn(
             f"{args.path}: both sides changed {what}\n"
-            f"  next: git models checkout --ours {what}, or --theirs; then git commit"
+            f"  next: git models checkout --ours {word(what)}, or --theirs; then git commit"
         )
     return int(bool(left))

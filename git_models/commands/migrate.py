@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 
 from git_models import config, git, githooks, manifests, messages, objects, places, repo, safety
-from git_models.errors import ModelsError, UsageError
+from git_models.errors import ModelsError, UsageError, word
 from git_models.migrate import choose, dvc, history, lfs, moving, pointers
 from git_models.output import Output, plural, size
 from git_models.repo import Repo
@@ -164,7 +164,7 @@ def _carry_out(here: Repo, job: history.Job, found: Sequence[choose.Found], out:
     for line in history.told(done, here):
         out.result(line)
     for path in done.settled.different:
-        out.warn(f"{path} on disk has other bytes than git had: git models add {path}   # records the file's")
+        out.warn(f"{path} on disk has other bytes than git had: git models add {word(path)}   # records the file's")
     for path, reason in done.settled.refused:
         out.warn(f"{path} was not put in place: {reason}")
     known = manifests.current(here)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 
 from git_models import git, manifests, places, remotes, repo, urls
-from git_models.errors import ModelsError, UsageError
+from git_models.errors import ModelsError, UsageError, word
 from git_models.manifest import Manifest
 from git_models.output import Output
 from git_models.places import Place
@@ -93,7 +93,7 @@ def _add(here: Repo, known: Manifest, args: argparse.Namespace, out: Output) -> 
     url = remotes.normalise(f"file://{url}" if os.path.isabs(url) else url)
     before = {**known.remotes, **here.config.urls}.get(name, url)
     if before != url:
-        raise ModelsError(f"{name} is {before} already", f"git models remote remove {name}")
+        raise ModelsError(f"{name} is {before} already", f"git models remote remove {word(name)}")
     # A folder helps only readers on the same machines: those who cloned from its file system.
     shared = not args.local and (not url.startswith("file:") or places.approved(here, name, url))
     remote = remotes.open(url, name, remotes.Options(top=here.top))  # says what is not installed

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from git_models import backups, manifests, repo, restoring
 from git_models.backups import Backup
 from git_models.commands.backup import described
-from git_models.errors import UsageError
+from git_models.errors import UsageError, word
 from git_models.output import Output, plural, size
 from git_models.repo import Repo
 
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
     else:
         out.result(f"{shown} has these very bytes already")
     if where.startswith(here.top + os.sep) and done.done:
-        out.note(f"Next: git models add {shown}")
+        out.note(f"Next: git models add {word(shown)}")
     out.document(
         {
             "restored": where,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from git_models import manifests, removing, repo, selection
-from git_models.errors import UsageError
+from git_models.errors import UsageError, word
 from git_models.output import Output, plural
 from git_models.repo import Repo
 
@@ -51,4 +51,6 @@ def _refuse_folders(here: Repo, typed: list[str], known: object) -> None:
         path = here.relative(text)
         inside = [p for p in known if path == "." or p.startswith(path + "/")]  # type: ignore[attr-defined]
         if inside:
-            raise UsageError(f"{text} is a folder with {plural(len(inside), 'model')}", f"git models rm -r {text}")
+            raise UsageError(
+                f"{text} is a folder with {plural(len(inside), 'model')}", f"git models rm -r {word(text)}"
+            )

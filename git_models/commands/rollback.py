@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 
 from git_models import lineage, manifests, repo, rolling, safety, versions
-from git_models.errors import UsageError
+from git_models.errors import UsageError, word
 from git_models.output import Output, size
 from git_models.versions import version_of
 
@@ -28,7 +28,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
     known = manifests.current(here)
     given = lineage.names_version(here, known, args.model)
     if given and args.version:
-        raise UsageError("two versions are named", f"git models rollback {args.model}")
+        raise UsageError("two versions are named", f"git models rollback {word(args.model)}")
     named = args.model if given else f"{args.model}@{(args.version or versions.PREVIOUS).removeprefix('@')}"
     target = lineage.find(here, known, named)
     before = known.models.get(target.path)

@@ -19,7 +19,7 @@ from git_models import (
     repo,
     staging,
 )
-from git_models.errors import ModelsError
+from git_models.errors import ModelsError, word
 from git_models.output import Output, plural
 from git_models.repo import Repo
 
@@ -137,7 +137,7 @@ def _report_weights(here: Repo, out: Output) -> None:
     if tracked:
         out.result(
             f"git tracks {plural(len(tracked), 'weight file')} ({tracked[0]} …): "
-            f"git models add {tracked[0]} moves it out"
+            f"git models add {word(tracked[0])} moves it out"
         )
     refused = choose.large(choose.revisions([], False), here.config.limit) if here.config.limit else {}
     if refused:
@@ -148,7 +148,7 @@ def _report_weights(here: Repo, out: Output) -> None:
     _, ignored = unrecorded(here, manifests.current(here))
     if ignored:
         what = plural(len(ignored), "weight file is", "weight files are")
-        out.result(f"{what} hidden by .gitignore: git models add {ignored[0]}")
+        out.result(f"{what} hidden by .gitignore: git models add {word(ignored[0])}")
 
 
 def _uninstall(here: Repo, out: Output) -> int:

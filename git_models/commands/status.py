@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 
 from git_models import audit, git, githooks, history, layout, manifests, objects, patterns, places, repo, staging
+from git_models.errors import word
 from git_models.manifest import Manifest
 from git_models.output import Output, plural, size
 from git_models.sight import MISSING, MODIFIED, OK, Sight, State, states
@@ -98,7 +99,7 @@ def _advise(rows: Sequence[tuple[State, list[str]]], strangers: Sequence[str], o
     if "not pushed" in said:
         out.result("not pushed: git push, or git models push")
     if strangers:
-        out.result(f"not recorded: git models add {strangers[0]}")
+        out.result(f"not recorded: git models add {word(strangers[0])}")
 
 
 def unrecorded(here: repo.Repo, known: Manifest) -> tuple[list[str], list[str]]:

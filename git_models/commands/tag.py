@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 
 from git_models import lineage, manifests, repo, tagging, versions
-from git_models.errors import ModelsError
+from git_models.errors import ModelsError, word
 from git_models.output import Output, size
 from git_models.sight import MODIFIED, Sight, states
 
@@ -26,7 +26,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
     chosen = lineage.find(here, known, args.model)
     entry = known.models.get(chosen.path)
     if entry is None:
-        raise ModelsError(f"{chosen.path} is in no models.yaml any more", f"git models rollback {args.model}")
+        raise ModelsError(f"{chosen.path} is in no models.yaml any more", f"git models rollback {word(args.model)}")
     if versions.same_bytes(entry, chosen) and not args.force:
         _unchanged(here, chosen.path, args.version)
     tagged = tagging.tag(chosen, args.version, args.message, args.force)
@@ -48,6 +48,6 @@ def _unchanged(here: repo.Repo, path: str, version: str) -> None:
     if found.state == MODIFIED:
         raise ModelsError(
             f"{path} changed since it was recorded, and a tag names what is recorded",
-            f"git models add {path} --tag {version}   # the file as it is now\n"
-            f"git models tag --force {path} {version}   # the recorded version",
+            f"git models add {word(path)} --tag {word(version)}   # the file as it is now\n"
+            f"git models tag --force {word(path)} {word(version)}   # the recorded version",
         )

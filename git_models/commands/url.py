@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from shlex import quote
 
 from git_models import foreign, getting, lineage, manifests, remotes, repo
-from git_models.errors import ModelsError
+from git_models.errors import ModelsError, word
 from git_models.manifest import Entry
 from git_models.output import Output
 from git_models.remotes import Source
@@ -64,7 +64,7 @@ def _urls(entry: Entry, sources: Sequence[Source]) -> list[str]:
         raise failures[0]
     raise ModelsError(
         f"no place that anybody can read has {entry.path}",
-        f"git models push {entry.path}   # if it was not uploaded yet; private places need git models download",
+        f"git models push {word(entry.path)}   # if it was not uploaded yet; private places need git models download",
     )
 
 

@@ -20,7 +20,7 @@ from git_models import (
     repo,
     selection,
 )
-from git_models.errors import ModelsError
+from git_models.errors import ModelsError, word
 from git_models.findings import Finding
 from git_models.manifest import Entry
 from git_models.output import Output, plural, size
@@ -53,7 +53,9 @@ def run(args: argparse.Namespace, out: Output) -> int:
     absent = [e.path for e, (here_too, _) in zip(entries, on_disk, strict=True) if not here_too]
     found = [*(fault for _, fault in on_disk if fault), *stored]
     if args.paths:
-        found += [Finding(f"{p} is not here, so it could not be verified", f"git models pull {p}", p) for p in absent]
+        found += [
+            Finding(f"{p} is not here, so it could not be verified", f"git models pull {word(p)}", p) for p in absent
+        ]
     elif absent:
         out.note(f"{plural(len(absent), 'model is', 'models are')} not here and not verified: git models pull")
     if args.remote:
@@ -84,18 +86,20 @@ def _file(
         st = link.regular(here.top, path)
     except (ModelsError, OSError) as failed:
         return True, Finding(
-            failed.what if isinstance(failed, ModelsError) else f"{path}: {failed.strerror}", f"ls -l {path}", path
+            failed.what if isinstance(failed, ModelsError) else f"{path}: {failed.strerror}",
+            f"ls -l {word(path)}",
+            path,
         )
     if digests is None or st is None:
         return False, None
     if not same(entry, digests):
-        fix = f"git models add {path} (keep the change), or git models checkout --force {path} (drop it)"
+        fix = f"git models add {word(path)} (keep the change), or git models checkout --force {word(path)} (drop it)"
         return True, Finding(f"{path} has other bytes than models.yaml says (sha256 {digests[0][:12]}…)", fix, path)
     wrong = [n for n, said, real in _facts(entry, digests, st.st_size) if said != real]
     if wrong:
         return True, Finding(
             f"models.yaml has the right sha256 of {path}, but a wrong {' and '.join(wrong)}",
-            f"git models add {path}",
+            f"git models add {word(path)}",
             path,
         )
     return True, None
@@ -120,4 +124,4 @@ def _rotten(here: Repo, oid: str, entry: Entry | None) -> Finding:
     name = entry.path if entry else "an object that no model names now"
     lost = os.path.join(here.models, "lost")
     what = f"{name}: the store's copy failed its hash (sha256 {oid[:12]}…); it was moved to {lost}"
-    return Finding(what, f"git models fetch {entry.path}" if entry else "", entry.path if entry else "")
+    return Finding(what, f"git models fetch {word(entry.path)}" if entry else "", entry.path if entry else "")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from git_models.errors import ManifestError
+from git_models.errors import ManifestError, word
 from git_models.manifest import emit
 from git_models.manifest.layout import Edit, Order, apply, comments, insertion, is_block, map_edits, slots
 from git_models.manifest.read import build, parse
@@ -58,7 +58,7 @@ def move(text: bytes, old: str, new: str) -> bytes:
     if tree is None or old not in manifest.models:
         raise ManifestError(f"{old!r} is not in models.yaml", fix="git models list")
     if new in manifest.models:
-        raise ManifestError(f"{new!r} is in models.yaml already", fix=f"git models rm --cached {new}")
+        raise ManifestError(f"{new!r} is in models.yaml already", fix=f"git models rm --cached {word(new)}")
     entry = manifest.models[old]._replace(path=new)
     meant = _intended(manifest, {old: None, new: entry}, {}, None, {})
     lines = source[:-1].split("\n")

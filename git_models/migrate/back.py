@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 
 from git_models import git, index, link, manifest, manifests, objects
-from git_models.errors import ModelsError
+from git_models.errors import ModelsError, word
 from git_models.manifest import Entry
 from git_models.migrate import attributes, moving, pointers, rewrite
 from git_models.repo import Repo
@@ -32,7 +32,9 @@ def hand_over(here: Repo, entries: Sequence[Entry], advance: Callable[[int], Non
             os.close(file)
         if draft.digests.sha256 != entry.sha256:
             objects.discard(draft)
-            raise ModelsError(f"{entry.path} has changes that are recorded nowhere", f"git models add {entry.path}")
+            raise ModelsError(
+                f"{entry.path} has changes that are recorded nowhere", f"git models add {word(entry.path)}"
+            )
         objects.flush([draft.file])
         os.makedirs(os.path.dirname(target), exist_ok=True)
         os.replace(draft.file, target)
@@ -43,7 +45,7 @@ def _open(here: Repo, entry: Entry) -> int:
     try:
         return os.open(own, os.O_RDONLY | os.O_CLOEXEC) if os.path.exists(own) else link.open_file(here.top, entry.path)
     except FileNotFoundError:
-        raise ModelsError(f"the bytes of {entry.path} are not here", f"git models pull {entry.path}") from None
+        raise ModelsError(f"the bytes of {entry.path} are not here", f"git models pull {word(entry.path)}") from None
 
 
 def commit(here: Repo, entries: Sequence[Entry]) -> moving.Journal:

@@ -32,7 +32,7 @@ from git_models import (
     selection,
     worktree,
 )
-from git_models.errors import ModelsError
+from git_models.errors import ModelsError, word
 from git_models.excludes import BACKUP
 from git_models.migrate.rewrite import Ref
 from git_models.repo import Repo
@@ -94,7 +94,7 @@ def beside(here: Repo, commits: Mapping[str, str]) -> None:
         top = fields.get("worktree", "")
         if fields.get("HEAD") in commits and os.path.realpath(top) != os.path.realpath(here.top) and os.path.isdir(top):
             raise ModelsError(
-                f"the worktree at {top} has one of these commits checked out", f"git worktree remove {top}"
+                f"the worktree at {top} has one of these commits checked out", f"git worktree remove {word(top)}"
             )
 
 
@@ -276,7 +276,7 @@ def resume(here: Repo) -> Journal | None:
     if unfinished.top != here.top and os.path.isdir(unfinished.top):
         raise ModelsError(
             f"{unfinished.what} was interrupted in the worktree at {unfinished.top}",
-            f"git -C {unfinished.top} models migrate history --dry-run   # finishes it",
+            f"git -C {word(unfinished.top)} models migrate history --dry-run   # finishes it",
         )
     at = {ref.name: _at(ref.name) for ref in unfinished.refs}
     waiting = [r for r in unfinished.refs if at[r.name] == (r.new if unfinished.back else r.old)]

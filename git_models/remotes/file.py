@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import BinaryIO
 from urllib.parse import quote, unquote
 
-from git_models.errors import ModelsError, NotThere, RemoteError, StartOver, Transient, UsageError
+from git_models.errors import ModelsError, NotThere, RemoteError, StartOver, Transient, UsageError, word
 from git_models.remotes.base import Advance, Held, Options, Upload
 
 BLOCK = 1 << 20
@@ -167,7 +167,7 @@ class Folder:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             return RemoteError(f"{self.path} is full", fix="free space there, then: git models push")
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            return RemoteError(f"{self.path}: no permission ({error.strerror})", fix=f"ls -ld {self.path}")
+            return RemoteError(f"{self.path}: no permission ({error.strerror})", fix=f"ls -ld {word(self.path)}")
         if error.errno in (errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.EHOSTDOWN, errno.ETIMEDOUT):
             return Transient(f"{self.path}: {error.strerror}")
         return RemoteError(f"{self.path}: {error.strerror or error}")
