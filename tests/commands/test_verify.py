@@ -83,7 +83,7 @@ def test_only_full_reads_again_what_seems_unchanged(recorded: Sandbox) -> None:
     rotten.write_bytes(b"\0" + b"r" * 4095)
     st = rotten.stat()
     oid = rotten.parent.name + rotten.name
-    with (recorded / ".git/models/stat").open("a") as known:  # as if a disk had lost bits after it was hashed
+    with (recorded / ".git/models/verified").open("a") as known:  # as if a disk had lost bits after it was hashed
         known.write(f"\n{oid} {st.st_size} {st.st_mtime_ns} {st.st_ctime_ns} {st.st_ino} {st.st_ctime_ns + 10**10}\n")
     recorded.models("verify")
     assert "failed its hash" in recorded.models("verify", "--full", code=1).out
