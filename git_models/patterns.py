@@ -112,6 +112,8 @@ def looks_like_text(head: bytes) -> bool:
     without control characters except tab, line ends, form feed and escape. An empty file is text.
     """
     head = head[:8000]
+    if b"\0" in head:
+        return False
     if any((byte < 0x20 and byte not in _TEXT_CONTROLS) or byte == 0x7F for byte in set(head)):
         return False
     try:
