@@ -48,6 +48,7 @@ def place(
 ) -> tuple[list[str], list[tuple[str, str]]]:
     """Put objects at their paths: temp files beside them, one flush, then the renames."""
     uses: dict[str, int] = {}
+    spare: set[str] = set()  # objects that were copied, and are kept elsewhere: a folder links to them
     for entry in plan:
         uses[entry.sha256] = uses.get(entry.sha256, 0) + 1
     ready: list[tuple[Entry, int, str, str]] = []  # entry, folder, name, temp name ("" is the object itself)
@@ -62,9 +63,10 @@ def place(
                 continue
             try:
                 uses[entry.sha256] -= 1
-                lone = uses[entry.sha256] == 0 and releasable(entry.sha256) and _one_name(repo, entry)
+                lone = uses[entry.sha256] == 0 and releasable(entry.sha256)
                 same_fs = os.fstat(parent).st_dev == os.stat(repo.common).st_dev
-                temp = "" if lone and same_fs else _copy(repo, entry, parent, name)
+                temp = "" if lone and same_fs and _one_name(repo, entry) else _copy(repo, entry, parent, name)
+                spare |= {entry.sha256} if lone and temp else set()
                 advance(entry.size)
             except OSError as failed:
                 os.close(parent)
@@ -81,6 +83,9 @@ def place(
             entry, parent, name, temp = ready[0]
             try:
                 _land(repo, sight, entry, parent, name, temp)
+                if entry.sha256 in spare:
+                    spare.remove(entry.sha256)
+                    os.unlink(objects.path(repo.models, entry.sha256))
                 sight.learn(entry.path, entry.sha256, entry.md5)
                 placed.append(entry.path)
             except (ModelsError, OSError) as failed:
@@ -150,7 +155,10 @@ def _move(repo: Repo, entry: Entry, parent: int, name: str) -> None:
         os.rename(temp, file, src_dir_fd=parent)
         raise
     os.rename(temp, file, src_dir_fd=parent)
-    os.rename(_copy(repo, entry, parent, name), name, src_dir_fd=parent, dst_dir_fd=parent)
+    temp = _copy(repo, entry, parent, name)
+    _flush([(entry, parent, name, temp)])
+    os.rename(temp, name, src_dir_fd=parent, dst_dir_fd=parent)
+    os.unlink(file)
 
 
 def _flush(ready: Sequence[tuple[Entry, int, str, str]]) -> None:

@@ -73,7 +73,7 @@ def test_an_object_that_a_folder_links_to_is_copied(
     with open(here.path(MODEL), "r+b") as training:
         training.write(b"goes on")
     assert linked.read_bytes() == weights(4096, 1)
-    assert os.path.exists(file)
+    assert not os.path.exists(file)
 
 
 def test_the_mode_of_the_file_stays_and_it_can_be_written(ready: Sandbox, here: Repo) -> None:

@@ -54,7 +54,7 @@ def settled(made: Callable[[str], Path], tmp_path: Path) -> Sandbox:
     ("line", "most", "python"),
     [
         ("git commit -q --allow-empty -m Code", 17, 0),
-        ("git checkout -q -b side", 12, 0),
+        ("git checkout -q -b side", 14, 0),
         ("git push -q", 14, 0),
         ("git status", 1, 0),
         ("git models status", 12, 1),
