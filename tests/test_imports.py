@@ -103,6 +103,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "boto3": ("remotes.s3",),
     "botocore": ("remotes.s3",),
     "google": ("remotes.gdrive_auth",),
+    "keyring": ("remotes.tokens",),
     "pygit2": ("index",),
     "requests": ("remotes",),
     "rich": ("output",),
@@ -115,7 +116,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "torch": (),
 }
 
-HEAVY = {"boto3", "pygit2", "requests", "rich", "semver", "yaml"}
+HEAVY = {"boto3", "keyring", "pygit2", "requests", "rich", "semver", "yaml"}
 
 MAX_LINES = 400
 

@@ -19,7 +19,7 @@ from typing import NamedTuple
 from git_models import remotes, repo
 from git_models.errors import ModelsError, NotARepository, RemoteError, UsageError
 from git_models.output import Output
-from git_models.remotes import Options, credentials, github_api, github_urls, web
+from git_models.remotes import Options, credentials, github_api, github_urls, tokens, web
 from git_models.remotes.github_urls import Place
 
 
@@ -133,11 +133,11 @@ def _web(base: web.Base, top: str, out: Output) -> int:
 
 
 def _dropbox(out: Output) -> int:
-    """Let an app of the user's own in, and have git keep its refresh token."""
+    """Let an app of the user's own in, and keep its refresh token."""
     from git_models.remotes import dropbox
 
     here = repo.find()
-    name = next((n for n, url in here.config.urls.items() if url.startswith("dropbox:")), "dropbox")
+    name, options = _named(here, "dropbox")
     out.warn(
         "make an app at https://www.dropbox.com/developers/apps (scoped access; an app folder is enough)\n"
         "  with the permissions files.content.read and files.content.write"
@@ -145,29 +145,18 @@ def _dropbox(out: Output) -> int:
     key = _line("app key: ")
     verifier = secrets.token_urlsafe(48)
     out.warn(f"open {dropbox.page(key, verifier)}\n  and copy the code that it shows")
-    token = dropbox.refresh_token(name, Options(top=here.top), key, verifier, _line("code: "))
+    token = dropbox.refresh_token(name, options, key, verifier, _line("code: "))
     if not token:
         raise ModelsError("Dropbox did not accept the code: it holds for some minutes only", "git models login dropbox")
-    credentials.approve(dropbox.HOST, key, token, here.top)
-    if credentials.login_of("https", dropbox.HOST, here.top) != (key, token):
-        raise ModelsError(
-            "Dropbox let you in, but git has no credential helper here that would keep it",
-            "git config --global credential.helper store   # or libsecret, …; then git models login dropbox",
-        )
-    out.result("signed in at Dropbox; git keeps the token")
-    out.document({"host": dropbox.HOST, "login": key, "source": "git credential", "may_write": None})
-    return 0
+    return _kept("Dropbox", dropbox.HOST, tokens.Kept(key, token), options, out)
 
 
 def _drive(out: Output) -> int:
-    """Let an OAuth client of the user's own in, as a device does it, and have git keep its refresh token."""
+    """Let an OAuth client of the user's own in, as a device does it, and keep its refresh token."""
     from git_models.remotes import gdrive_auth
 
     here = repo.find()
-    name, options = (
-        next((n for n, u in here.config.urls.items() if u.startswith("gdrive:")), "gdrive"),
-        Options(here.top),
-    )
+    name, options = _named(here, "gdrive")
     out.warn(
         "make an OAuth client of the type 'TVs and Limited Input devices' at\n"
         "  https://console.cloud.google.com/apis/credentials, in a project with the Drive API switched on"
@@ -182,14 +171,21 @@ def _drive(out: Output) -> int:
         if time.monotonic() > end:
             raise ModelsError("nobody agreed in time", "git models login gdrive")
         time.sleep(float(told.get("interval", 5)))
-    credentials.approve(gdrive_auth.HOST, client, f"{secret}:{token}", here.top)
-    if credentials.login_of("https", gdrive_auth.HOST, here.top) != (client, f"{secret}:{token}"):
-        raise ModelsError(
-            "Google let you in, but git has no credential helper here that would keep it",
-            "git config --global credential.helper store   # or libsecret, …; then git models login gdrive",
-        )
-    out.result("signed in at Google Drive; git keeps the token")
-    out.document({"host": gdrive_auth.HOST, "login": client, "source": "git credential", "may_write": None})
+    return _kept("Google Drive", gdrive_auth.HOST, tokens.Kept(client, token, secret), options, out)
+
+
+def _named(here: repo.Repo, scheme: str) -> tuple[str, Options]:
+    """The name of the clone's first place of a scheme, else the scheme."""
+    return next((n for n, u in here.config.urls.items() if u.startswith(f"{scheme}:")), scheme), Options(top=here.top)
+
+
+def _kept(service: str, host: str, what: tokens.Kept, options: Options, out: Output) -> int:
+    """Keep what lets an app in. Raises ModelsError where nothing can."""
+    source = tokens.keep(host, what, options).source
+    out.result(f"signed in at {service}; kept in {source}")
+    if os.path.isabs(source):
+        out.note("only you can read that file; with pip install 'git-models[keyring]' the system's keyring is used")
+    out.document({"host": host, "login": what.app, "source": source, "may_write": None})
     return 0
 
 

@@ -20,7 +20,7 @@ from urllib.parse import quote, unquote, urlencode
 
 from git_models import git, urls
 from git_models.errors import ModelsError, NotThere, RemoteError, StartOver, Transient, UsageError
-from git_models.remotes import credentials, http, web
+from git_models.remotes import http, tokens, web
 from git_models.remotes.base import Advance, Held, Options, RateLimited, Upload, moment
 from git_models.remotes.unfinished import Note, note_for
 
@@ -37,7 +37,7 @@ ASKED_AT_ONCE = 4
 
 API, CONTENT = "https://api.dropboxapi.com", "https://content.dropboxapi.com"
 HOST = "api.dropboxapi.com"
-"""What git's credential helper keeps the app key (as the user) and the refresh token (as the password) for."""
+"""What the app key and the refresh token are kept for (see tokens.py)."""
 
 _ASSET = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*", re.ASCII)
 
@@ -276,10 +276,10 @@ class Dropbox:
             return self._access.token
 
     def _renewed(self) -> Access:
-        kept = credentials.login_of("https", HOST, self._options.top)
+        kept = tokens.find(HOST, self._options)
         if not kept:
             raise RemoteError("nobody is signed in at Dropbox here", "git models login dropbox")
-        form = {"grant_type": "refresh_token", "refresh_token": kept[1], "client_id": kept[0]}
+        form = {"grant_type": "refresh_token", "refresh_token": kept.refresh, "client_id": kept.app}
         return token_for(self._client, self._api, form)
 
     def _refused(self, response: requests.Response, doing: str) -> ModelsError:

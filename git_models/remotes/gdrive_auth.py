@@ -1,4 +1,4 @@
-"""Tokens for Google Drive: a service account's key, or the user's own OAuth client, whose tokens git keeps."""
+"""Tokens for Google Drive: a service account's key, or the user's own OAuth client and its refresh token."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from urllib.parse import urlencode
 
 from git_models import git
 from git_models.errors import RemoteError, UsageError
-from git_models.remotes import credentials, http, web
+from git_models.remotes import http, tokens, web
 from git_models.remotes.base import Options, missing_extra
 
 API, OAUTH = "https://www.googleapis.com", "https://oauth2.googleapis.com"
 HOST = "oauth2.googleapis.com"
-"""What git's credential helper keeps the client id (as the user), and secret and refresh token, for."""
+"""What the client, its secret and the refresh token are kept for (see tokens.py)."""
 
 ALL, OWN = "https://www.googleapis.com/auth/drive", "https://www.googleapis.com/auth/drive.file"
 """Scopes: everything that is shared with the account; what this client made (all that device sign-in may ask for)."""
@@ -50,20 +50,20 @@ def hosts(name: str, options: Options) -> Hosts:
 
 
 def access(name: str, options: Options, at: Hosts) -> Access:
-    """A token: of GOOGLE_ACCESS_TOKEN, of a service account's key file, or of what git keeps. Raises RemoteError."""
+    """A token: of GOOGLE_ACCESS_TOKEN, of a service account's key file, or of what `login` kept. Raises RemoteError."""
     if value := os.environ.get("GOOGLE_ACCESS_TOKEN", "").strip():
         return Access(value, float("inf"), "the account of GOOGLE_ACCESS_TOKEN")
     client = http.Client(options)
     if file := _setting(name, "keyFile", options) or os.environ.get("GOOGLE_APPLICATION_CREDENTIALS", ""):
         return _of_service(os.path.expanduser(file), client, at)
-    kept = credentials.login_of("https", HOST, options.top)
+    kept = tokens.find(HOST, options)
     if not kept:
         raise RemoteError(
             "nobody is signed in at Google Drive here",
             f"git config models.{name}.keyFile KEY.json   # a service account's; or: git models login gdrive",
         )
-    secret, _, refresh = kept[1].partition(":")
-    form = {"grant_type": "refresh_token", "refresh_token": refresh, "client_id": kept[0], "client_secret": secret}
+    form = {"grant_type": "refresh_token", "refresh_token": kept.refresh}
+    form |= {"client_id": kept.app, "client_secret": kept.secret}
     return _token(client, at, form, "your Google account")
 
 

@@ -90,6 +90,7 @@ def environment(bin_folder: Path) -> dict[str, str]:
         "GIT_EDITOR": "true",
         "GIT_PAGER": "cat",
         "GIT_SSH_COMMAND": "false",
+        "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
         "HTTP_PROXY": NOWHERE,
         "HTTPS_PROXY": NOWHERE,
         "ALL_PROXY": NOWHERE,

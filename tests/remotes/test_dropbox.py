@@ -148,13 +148,14 @@ def test_what_is_not_there_is_told(account: Dropbox) -> None:
     place().delete("absent.pt")
 
 
-def test_signing_in_keeps_a_refresh_token_with_git(account: Dropbox, repo: Sandbox) -> None:
+def test_signing_in_keeps_a_refresh_token(account: Dropbox, repo: Sandbox, home: Path) -> None:
     repo.git("config", "--global", "--unset-all", "credential.https://api.dropboxapi.com.helper")
-    repo.git("config", "--global", "credential.helper", "store")
     repo.models("remote", "add", "box", "dropbox:///Apps/models", "--no-test", "--local")
     assert "git models login dropbox" in repo.models("remote", "test", "box", code=1).out
     assert "did not accept" in repo.models("login", "dropbox", input=f"{KEY}\nwrong\n", code=1).err
     done = repo.models("login", "dropbox", input=f"{KEY}\nthe-code\n")
     assert "token_access_type=offline" in done.err
+    assert done.lines == [f"signed in at Dropbox; kept in {home}/.config/git-models/tokens/api.dropboxapi.com.json"]
+    assert "git-models[keyring]" in done.err
     assert REFRESH not in done.out + done.err
     assert repo.models("remote", "test", "box").out.count("ok ") == 4

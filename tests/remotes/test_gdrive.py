@@ -167,14 +167,14 @@ def test_nobody_signed_in_is_told(home: Path) -> None:
     assert "git models login gdrive" in caught.value.fix
 
 
-def test_signing_in_as_a_device_keeps_a_refresh_token_with_git(account: Drive, repo: Sandbox) -> None:
+def test_signing_in_as_a_device_keeps_a_refresh_token(account: Drive, repo: Sandbox, home: Path) -> None:
     account.agreed = False
     repo.git("config", "--global", "--unset-all", "credential.https://oauth2.googleapis.com.helper")
-    repo.git("config", "--global", "credential.helper", "store")
     repo.models("remote", "add", "drive", f"gdrive://{FOLDER}", "--no-test", "--local")
     assert "does not know this client" in repo.models("login", "gdrive", input="other\nx\n", code=1).err
     done = repo.models("login", "gdrive", input=f"{CLIENT}\n{SECRET}\n")
     assert "open https://www.google.com/device and type ABCD-EFGH" in done.err
+    assert (home / ".config/git-models/tokens/oauth2.googleapis.com.json").exists()
     assert not any(secret in done.out + done.err for secret in (SECRET, REFRESH))
     assert repo.models("remote", "test", "drive").out.count("ok ") == 4
 
