@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any, NamedTuple
 
-from git_models import journal, layout, link, manifest, objects, paths, places, transfer, whereabouts
+from git_models import journal, jsons, layout, link, manifest, objects, paths, places, transfer, whereabouts
 from git_models.errors import ModelsError, word
 from git_models.hashing import Digests
 from git_models.journal import Event
@@ -311,7 +311,7 @@ def _backup(name: str, shelf: Shelf, facts: Mapping[str, Any]) -> Backup:
 def parse(name: str, shelf: Shelf, raw: bytes) -> Backup:
     """A backup from the bytes of its metadata."""
     try:
-        facts = json.loads(raw)
+        facts = jsons.read(raw)
         return _backup(name, shelf, facts if isinstance(facts, dict) else {})
     except (ValueError, TypeError, KeyError):
         return Backup(name, shelf)

@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from git_models import jsons
 from git_models.urls import redact
 
 EVENTS = ("upload", "download", "backup", "restore", "activate", "prune", "delete")
@@ -73,7 +74,7 @@ def read(models: str, paths: Iterable[str] = ()) -> list[Event]:
 
 def _event(line: str) -> Event | None:
     try:
-        fields = json.loads(line)
+        fields = jsons.read(line)
     except ValueError:
         return None
     if not isinstance(fields, dict) or fields.get("event") not in EVENTS or not isinstance(fields.get("path"), str):

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from git_models import jsons
 from git_models.errors import ModelsError, NotAModel
 from git_models.hashing import BLOCK, Digests, Hasher
 
@@ -166,7 +167,7 @@ class PartFile:
     def _read_note(self) -> dict[str, object]:
         try:
             with open(self._note, encoding="utf-8") as file:
-                noted = json.load(file)
+                noted = jsons.read(file.read(jsons.LARGEST + 1))
         except (OSError, ValueError):
             return {}
         return noted if isinstance(noted, dict) else {}

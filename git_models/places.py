@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Collection, Iterator
 from typing import NamedTuple
 
-from git_models import git, messages, objects, remotes
+from git_models import git, jsons, messages, objects, remotes
 from git_models.errors import ModelsError, word
 from git_models.manifest import Manifest
 from git_models.remotes.base import Remote
@@ -233,7 +232,7 @@ def _event_fork() -> str:
     """The repository that a pull request comes from, as GitHub Actions tells its jobs; "" elsewhere."""
     try:
         with open(os.environ.get("GITHUB_EVENT_PATH", ""), encoding="utf-8") as file:
-            return str(json.load(file)["pull_request"]["head"]["repo"]["clone_url"])
+            return str(jsons.read(file.read(jsons.LARGEST + 1))["pull_request"]["head"]["repo"]["clone_url"])
     except (OSError, ValueError, KeyError, TypeError):
         return ""
 

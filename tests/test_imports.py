@@ -22,6 +22,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "errors",
         "findings",
         "hashing",
+        "jsons",
         "manifest",
         "messages",
         "naming",

@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, unquote, urlencode
 
-from git_models import git, urls
+from git_models import git, jsons, urls
 from git_models.errors import ModelsError, NotThere, RemoteError, StartOver, Transient, UsageError
 from git_models.remotes import http, tokens, web
 from git_models.remotes.base import Advance, Held, Options, RateLimited, Upload, moment
@@ -340,7 +340,7 @@ def refresh_token(name: str, options: Options, key: str, verifier: str, code: st
 
 def _json(response: requests.Response) -> dict[str, Any]:
     try:
-        found = json.loads(http.whole(response) or b"{}")
+        found = jsons.read(http.whole(response) or b"{}")
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}

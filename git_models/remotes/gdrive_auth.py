@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from builtins import open as open_  # as the other modules of this package call it
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from git_models import git
+from git_models import git, jsons
 from git_models.errors import RemoteError, UsageError
 from git_models.remotes import http, tokens, web
 from git_models.remotes.base import Options, missing_extra
@@ -74,7 +73,7 @@ def _of_service(file: str, client: http.Client, at: Hosts) -> Access:
         raise missing_extra("gdrive", "google-auth") from None
     try:
         with open_(file, encoding="utf-8") as opened:
-            info = json.load(opened)
+            info = jsons.read(opened.read(jsons.LARGEST + 1))
         who = str(info["client_email"])
         signer = crypt.RSASigner.from_service_account_info(info)
     except OSError as error:
@@ -133,7 +132,7 @@ def post(client: http.Client, url: str, form: dict[str, str]) -> tuple[int, dict
 def json_of(data: bytes) -> dict[str, Any]:
     """An object; {} for anything else."""
     try:
-        found = json.loads(data or b"{}")
+        found = jsons.read(data or b"{}")
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
+from git_models import jsons
 from git_models.errors import ModelsError, RemoteError, Transient
 from git_models.remotes import credentials
 from git_models.remotes.base import EmptyRepository, Options, RateLimited
@@ -269,7 +270,7 @@ def json_of(response: requests.Response) -> Any:
     """The answer's JSON. Raises Transient for a page, RemoteError for what is none."""
     content = whole(response)
     try:
-        return json.loads(content)
+        return jsons.read(content)
     except ValueError as error:
         host = host_of(response.url)
         if b"<html" in content[:1024].lower():
@@ -280,7 +281,7 @@ def json_of(response: requests.Response) -> Any:
 def _read(file: str | None) -> dict[str, Any] | None:
     try:
         with open(file or "", encoding="utf-8") as source:
-            kept = json.load(source)
+            kept = jsons.read(source.read(jsons.LARGEST + 1))
     except (OSError, ValueError):
         return None
     return kept if isinstance(kept, dict) and {"etag", "items", "next"} <= kept.keys() else None

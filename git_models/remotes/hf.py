@@ -17,7 +17,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urlencode
 
-from git_models import git
+from git_models import git, jsons
 from git_models.errors import ModelsError, NotThere, RemoteError, Transient, UsageError
 from git_models.remotes import http, web
 from git_models.remotes.base import Advance, Held, Options, Upload
@@ -122,7 +122,7 @@ class Hub:
                     return
                 if response.status_code != 200:
                     raise self._refused(response, "read")
-                answer = json.loads(http.whole(response))
+                answer = self._read(http.whole(response))
                 url = response.links.get("next", {}).get("url")
             if url and http.origin(url) != http.origin(self._base):
                 raise RemoteError(f"{self._host} continues its list at another host: not followed")
@@ -300,8 +300,11 @@ class Hub:
             if response.status_code not in (200, 201):
                 raise self._refused(response, doing)
             data = http.whole(response)
+        return self._read(data)
+
+    def _read(self, data: bytes) -> Any:
         try:
-            return json.loads(data or b"{}")
+            return jsons.read(data or b"{}")
         except ValueError:
             raise RemoteError(f"{self._host} sent something else than JSON") from None
 

@@ -162,7 +162,7 @@ def answer(response: requests.Response, url: str, start: int, tag: str | None) -
 
 
 def limited(body: Iterable[bytes], what: str) -> bytes:
-    """All of a small file. Raises RemoteError where it does not end in time."""
+    """All of a small file. Raises RemoteError where it is none."""
     data = bytearray()
     for block in body:
         data += block
@@ -215,11 +215,17 @@ def host_of(url: str) -> str:
 
 
 def whole(response: requests.Response) -> bytes:
-    """The whole body of an answer that is small. Raises Transient when the line breaks."""
+    """The whole body of an answer that is small. Raises Transient when the line breaks, RemoteError for a large one."""
     from git_models.remotes import sessions
 
+    # Several look at one answer: which error it is, then what it says. A stream is read once.
+    kept = vars(response)
     try:
-        return response.content
+        if "whole" not in kept:
+            # In small pieces: what was packed against our wish can be a thousand times as large once unpacked.
+            pieces = response.iter_content(SMALL >> 10)
+            kept["whole"] = limited(pieces, f"the answer of {host_of(response.url)}")
+        return bytes(kept["whole"])
     except sessions.LINE as error:
         raise sessions.explain(error, response.url) from error
 
@@ -250,7 +256,7 @@ class Answer:
 
         try:
             if self._encoded:  # against what was asked: decoded, its length and tag mean nothing
-                yield from self._response.raw.stream(READ, decode_content=True)
+                yield from self._response.raw.stream(SMALL >> 10, decode_content=True)
             else:
                 yield from _gathered(self._response.raw)
         except sessions.LINE as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
 import re
 import subprocess
@@ -16,7 +15,7 @@ from functools import cache
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
-from git_models import git
+from git_models import git, jsons
 from git_models.errors import ModelsError, NotThere, Offline, RemoteError, StartOver, Transient, UsageError
 from git_models.remotes.base import Advance, Held, Options, RateLimited, Source, Upload
 from git_models.remotes.unfinished import is_unfinished, name_for
@@ -225,7 +224,7 @@ class Rclone:
 
     def _json(self, said: str) -> Any:
         try:
-            return json.loads(said or "null")
+            return jsons.read(said or "null")
         except ValueError:
             raise RemoteError(f"rclone's answer about {self._place.name} cannot be read") from None
 

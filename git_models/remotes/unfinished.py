@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from git_models import lock
+from git_models import jsons, lock
 from git_models.errors import ModelsError
 from git_models.remotes.base import Options
 
@@ -34,7 +34,7 @@ class Note:
         """What was written last; {} without anything."""
         try:
             with open(self._file, encoding="utf-8") as file:
-                found = json.load(file)
+                found = jsons.read(file.read(jsons.LARGEST + 1))
         except (OSError, ValueError):
             return {}
         return found if isinstance(found, dict) else {}

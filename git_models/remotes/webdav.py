@@ -21,6 +21,10 @@ _PROPFIND = (
 )
 
 
+_MOST_TAGS = 1_000_000
+"""Of a list; a file has about 25 in it, and memory is needed for each."""
+
+
 def normalise(url: str) -> str:
     """`webdav+https://host/folder`, with `?put=1` for a server without MOVE. Raises UsageError."""
     base = _parse(url)
@@ -183,12 +187,14 @@ def _files(answer: bytes, root: str, host: str) -> list[Held]:
         text = answer.decode("utf-8-sig")
         if "<!DOCTYPE" in text or "<!ENTITY" in text:
             raise RemoteError(f"{host} sent a list with definitions in it: not read")
+        if text.count("<") > _MOST_TAGS:
+            raise RemoteError(f"{host} sent a list of more files than are read", "use one folder for each project")
         tree = ElementTree.fromstring(text)  # noqa: S314  without definitions there is nothing to expand or fetch
     except (ElementTree.ParseError, ValueError) as error:
         raise RemoteError(f"{host} sent a list that is no XML ({error})") from error
     folder = unquote(urlsplit(root).path)
     found = []
-    for item in tree.iter("{DAV:}response"):
+    for item in tree.findall("{DAV:}response"):  # not those inside one: each would be read as often as it lies deep
         href = unquote(urlsplit(urljoin(root, item.findtext("{DAV:}href", "").strip())).path)
         size = item.findtext(".//{DAV:}getcontentlength", "")
         name = href[len(folder) :]

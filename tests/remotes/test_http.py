@@ -7,6 +7,7 @@ import ssl
 import subprocess
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -321,3 +322,30 @@ def test_a_ca_file_that_is_missing_is_named(client: ours.Client, monkeypatch: py
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/ca.pem")
     with pytest.raises(RemoteError, match=r"/nowhere/ca\.pem does not exist"):
         client.get("https://127.0.0.1:9/")
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_an_answer_that_should_be_small_is_not_read_for_ever(serve: Serve, client: ours.Client, packed: bool) -> None:
+    sent = []
+
+    def blocks() -> Iterator[bytes]:
+        bomb = zlib.compressobj(9, wbits=31)
+        for _ in range(100):
+            block = bytes(1 << 20)
+            sent.append(block := bomb.compress(block) + bomb.flush(zlib.Z_SYNC_FLUSH) if packed else block)
+            yield block
+
+    def answer(_: Request) -> Reply:
+        return Reply(200, Stream(100 << 20, blocks()), {"Content-Encoding": "gzip"} if packed else {})
+
+    with (
+        client.send("GET", serve(answer)) as response,
+        pytest.raises(RemoteError, match="is larger than 16 MiB"),
+    ):
+        ours.whole(response)
+
+
+def test_a_small_answer_is_read_whole_as_often_as_it_is_asked_for(serve: Serve, client: ours.Client) -> None:
+    said = bytes(range(256)) * 4096
+    with client.send("GET", serve(lambda _: Reply(200, said))) as response:
+        assert ours.whole(response) == ours.whole(response) == said
