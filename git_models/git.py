@@ -45,15 +45,46 @@ class GitError(ModelsError):
 
 @cache
 def program(name: str = "git") -> str:
-    """The absolute path of a program, never one that lies in the current folder.
+    """The absolute path of a program, never one that a commit could have put there.
 
-    Raises ModelsError when there is none: a work tree may hold a file called `git`.
+    Neither relative folders in PATH count (they are where we stand) nor whatever really lies in the work
+    tree. Raises ModelsError when there is no other.
     """
+    inside = []
     for folder in os.environ.get("PATH", os.defpath).split(os.pathsep):
         file = os.path.join(folder, name)
         if os.path.isabs(folder) and os.access(file, os.X_OK) and os.path.isfile(file):
-            return file
+            if not _in_work_tree(file):
+                return file
+            inside.append(file)
+    if inside:
+        raise ModelsError(f"{inside[0]} is not run: it lies in the work tree, where any commit can change it")
     raise ModelsError(f"{name} is not installed (looked in PATH)")
+
+
+def _in_work_tree(file: str) -> bool:
+    """Whether a program lies in the work tree that we stand in, or in one that git was told of, links resolved."""
+    # A virtual environment may lie there. Whoever can change what is beside the Python that runs us needs no program.
+    own = os.path.realpath(os.path.dirname(sys.executable))
+    if os.path.realpath(os.path.dirname(file)) == own:
+        return False
+    real = os.path.realpath(file)
+    return any(real.startswith(top + os.sep) for top in _work_trees())
+
+
+def _work_trees() -> list[str]:
+    """Without git, which is not found yet."""
+    told = os.environ.get("GIT_WORK_TREE")
+    found = [os.path.realpath(told)] if told else []
+    try:
+        folder = os.getcwd()
+    except FileNotFoundError:
+        return found
+    while not os.path.lexists(os.path.join(folder, ".git")):
+        if folder == os.path.dirname(folder):
+            return found
+        folder = os.path.dirname(folder)
+    return [*found, folder]
 
 
 def elsewhere() -> dict[str, str]:

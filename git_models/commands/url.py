@@ -6,11 +6,11 @@ import argparse
 from collections.abc import Sequence
 from shlex import quote
 
-from git_models import foreign, getting, lineage, manifests, remotes, repo
+from git_models import foreign, getting, lineage, manifests, remotes, repo, urllists, urls
 from git_models.errors import ModelsError, word
 from git_models.manifest import Entry
 from git_models.output import Output
-from git_models.remotes import Source
+from git_models.remotes import Source, http
 from git_models.versions import version_of
 
 
@@ -18,7 +18,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "model", metavar="MODEL[@VERSION]", help="a model; OWNER/REPO:MODEL is one of another repository"
     )
-    parser.add_argument("--sh", action="store_true", help="lines for a shell: curl, and md5sum to check what came")
+    parser.add_argument("--sh", action="store_true", help="lines for a shell: curl, and sha256sum to check what came")
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
@@ -58,8 +58,10 @@ def _urls(entry: Entry, sources: Sequence[Source]) -> list[str]:
             continue
         if all(found):
             return found
-    if entry.urls:
-        return [entry.urls[0]]
+    # models.yaml may name anything; only what `pull` would ask is handed to curl.
+    for url in entry.urls:
+        if _asked(url):
+            return [urllists.direct(url)]
     if failures:
         raise failures[0]
     raise ModelsError(
@@ -71,13 +73,26 @@ def _urls(entry: Entry, sources: Sequence[Source]) -> list[str]:
 def _lines(entry: Entry, found: Sequence[str]) -> list[str]:
     name = getting.file_name(entry)
     pieces = [f"{name}.part-{number}" for number in range(1, len(found) + 1)] if len(found) > 1 else [name]
-    lines = [f"curl -fL --retry 3 -o {_argument(piece)} {quote(url)}" for piece, url in zip(pieces, found, strict=True)]
+    lines = [_curl(piece, url) for piece, url in zip(pieces, found, strict=True)]
     if len(pieces) > 1:
         parts = " ".join(map(_argument, pieces))
         lines.append(f"cat {parts} > {_argument(name)} && rm {parts}")
-    program, digest = ("md5sum", entry.md5) if entry.md5 else ("sha256sum", entry.sha256)
+    program, digest = ("sha256sum", entry.sha256) if entry.sha256 else ("md5sum", entry.md5)
     lines.append(f"echo {quote(f'{digest}  {_plain(name)}')} | {program} -c")
     return lines
+
+
+def _curl(piece: str, url: str) -> str:
+    """Nothing in the URL is a pattern (-g), no redirect leaves https; the quotes are for zsh (=NAME is a program)."""
+    redirects = "http,https" if url.startswith("http://") else "https"
+    proto = f"--proto '={urls.split(url).scheme}' --proto-redir '={redirects}'"
+    return f"curl -gfL {proto} --retry 3 -o {_argument(piece)} {quote(url)}"
+
+
+def _asked(url: str) -> bool:
+    """Whether `pull` would ask a link of models.yaml: https, or http that does not leave this machine."""
+    parts = urls.split(url)
+    return parts.scheme == "https" or (parts.scheme == "http" and http.loopback(parts.host))
 
 
 def _plain(name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import time
 from pathlib import Path
 
@@ -14,7 +15,9 @@ from git_models import getting
 from tests.commands.conftest import MODEL, answer, snapshot
 from tests.commands.test_versions import twice  # noqa: F401 (a fixture)
 from tests.fakes.github import GitHub
+from tests.fakes.web import Reply, Request, listen
 from tests.helpers.forge import stock
+from tests.helpers.inside import models
 from tests.helpers.sandbox import Sandbox, weights
 from tests.inspect.assembler import call, good_state, pickled, torch_zip
 
@@ -62,12 +65,74 @@ def test_what_is_not_the_model_never_gets_its_name(ready: Sandbox, tmp_path: Pat
 
 def test_url_prints_what_a_machine_without_python_needs(ready: Sandbox, tmp_path: Path) -> None:
     lines = ready.models("url", "best.pt", "--sh").lines
-    assert lines[0].startswith(f"curl -fL --retry 3 -o best.pt {(tmp_path / 'place').as_uri()}/best-")
+    place = (tmp_path / "place").as_uri()
+    assert lines[0].startswith(f"curl -gfL --proto '=file' --proto-redir '=https' --retry 3 -o best.pt {place}/best-")
+    assert lines[1] == f"echo '{ready.sha256(MODEL)}  best.pt' | sha256sum -c"
     other = Sandbox(tmp_path / "bare")
     other.root.mkdir()
     said = other.run("\n".join(lines)).out
     assert said == "best.pt: OK\n"
     assert other.read("best.pt") == weights(4096, 1)
+
+
+SOMEWHERE = "https://example.org/best.pt"
+
+
+@pytest.mark.parametrize(
+    ("url", "way"),
+    [
+        (SOMEWHERE, "--proto '=https' --proto-redir '=https' --retry 3 -o best.pt https://example.org/best.pt"),
+        ("http://127.0.0.1:8080/b.pt", "--proto '=http' --proto-redir '=http,https' --retry 3 -o best.pt http://127"),
+        ("https://h.org/[a-z]{1,2}.pt?a=$(id)&b='", "-gfL --proto '=https'"),
+        ("https://github.com/o/r/blob/main/b.pt", "--retry 3 -o best.pt https://github.com/o/r/raw/main/b.pt"),
+    ],
+)
+def test_the_lines_follow_no_redirect_out_of_https(lone: Sandbox, url: str, way: str) -> None:
+    _only_at(lone, url)
+    (curl, check) = models(lone, "url", "best.pt", "--sh").lines
+    assert way in curl and shlex.split(curl)[-1].startswith(url[:18]) and ";" not in curl
+    assert check == f"echo '{lone.sha256(MODEL)}  best.pt' | sha256sum -c"
+
+
+@pytest.mark.parametrize(
+    "url", ["http://example.org/best.pt", "file:///etc/passwd", "ftp://example.org/x", "ssh://h/x"]
+)
+def test_the_lines_name_nothing_that_pull_would_not_ask(lone: Sandbox, url: str) -> None:
+    _only_at(lone, url)
+    assert "no place that anybody can read" in models(lone, "url", "best.pt", code=1).err
+
+
+def test_where_only_an_md5_is_known_it_is_checked(lone: Sandbox) -> None:
+    md5 = lone.md5(MODEL)
+    _only_at(lone, SOMEWHERE, f'md5: "{md5}"')
+    assert models(lone, "url", "best.pt", "--sh").lines[1] == f"echo '{md5}  best.pt' | md5sum -c"
+
+
+def test_curl_stays_on_https_and_other_bytes_end_with_an_error(lone: Sandbox, tmp_path: Path) -> None:
+    seen = []
+
+    def answer(request: Request) -> Reply:
+        seen.append(request.path)
+        there = {"/ftp": "ftp://127.0.0.1/x", "/file": f"file://{tmp_path}/repo/README.md"}
+        return Reply(302, headers={"Location": there[request.path]}) if request.path in there else Reply(200, b"other")
+
+    server = listen(answer, lambda _: None)
+    try:
+        for path in ("/ftp", "/file", "/other"):
+            _only_at(lone, f"http://127.0.0.1:{server.port}{path}")
+            lines = models(lone, "url", "best.pt", "--sh").lines
+            lone.run("set -e\ncd ..\n" + "\n".join(lines), code=None if path == "/other" else 1)
+            assert (tmp_path / "best.pt").exists() == (path == "/other")
+            assert lone.run("set -e\ncd ..\n" + "\n".join(lines), code=None).code != 0
+    finally:
+        server.stop()
+    assert set(seen) == {"/ftp", "/file", "/other"}
+
+
+def _only_at(work: Sandbox, url: str, hashes: str = "") -> None:
+    """The model is recorded at this one address."""
+    hashes = hashes or f'md5: "{work.md5(MODEL)}"\n    sha256: "{work.sha256(MODEL)}"'
+    work.write("models.yaml", f"version: 1\nmodels:\n  {MODEL}:\n    {hashes}\n    urls: [{json.dumps(url)}]\n")
 
 
 def test_upload_in_place_gives_a_name_and_verifies_at_once(ready: Sandbox, tmp_path: Path) -> None:
