@@ -201,7 +201,7 @@ class _Batch:
             try:
                 self._run(remote, segments, item, part, limit)
                 if fault := _differs(item, part):
-                    raise messages.other_bytes(item.path, remote.name, *fault)
+                    raise _wrong(remote, segments[0].asset, item, *fault)
                 if fresh and item.sha256:
                     self.served[item.sha256] = remote.url
                 return
@@ -363,7 +363,13 @@ def _announced(body: Body, segment: Segment, item: Item, remote: Source) -> NotA
     """Why a body of another length is not read: an early end, before anything is fetched."""
     if body.start == 0 and (arrived := patterns.page(next(iter(body), b""))):
         return _other(remote, arrived, item)
-    return messages.other_bytes(item.path, remote.name, "bytes", body.total, segment.stop - segment.start)
+    return _wrong(remote, segment.asset, item, "bytes", body.total, segment.stop - segment.start)
+
+
+def _wrong(remote: Source, asset: str, item: Item, what: str, got: object, expected: object) -> NotAModel:
+    if asset in item.urls:
+        return messages.replaced(item.path, asset, what, got, expected)
+    return messages.other_bytes(item.path, remote.name, what, got, expected)
 
 
 def _other(remote: Source, arrived: str, item: Item) -> NotAModel:

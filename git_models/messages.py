@@ -102,15 +102,30 @@ def nowhere(entry: Entry, recorded: str) -> ModelsError:
 
 def other_bytes(path: str, source: str, what: str, got: object, expected: object) -> NotAModel:
     """What arrived is not what models.yaml names; `what` is "bytes", "SHA-256" or "MD5"."""
-    short = [text if len(text) <= 20 else f"{text[:12]}…" for text in (str(got), str(expected))]
     return NotAModel(
-        f"{path}: what {source} sent is not the model\n"
-        f"  ({what} {short[0]} instead of {short[1]}); nothing was put in place",
+        f"{path}: what {source} sent is not the model\n  ({_against(what, got, expected)}); nothing was put in place",
         _either(
             ("git models pull", "once more: the line may have been bad"),
             ("git models verify --remote", "is it the place's copy that is bad?"),
         ),
     )
+
+
+def replaced(path: str, url: str, what: str, got: object, expected: object) -> NotAModel:
+    """An address that an entry names has other bytes than it had; `what` is as for `other_bytes`."""
+    return NotAModel(
+        f"{path}: what lies at {url} now is not what models.yaml records\n"
+        f"  ({_against(what, got, expected)}); nothing was put in place",
+        _either(
+            (f"git models pull {word(path)}", "once more: the line may have been bad"),
+            (f"git models import --force {word(url)} {word(path)}", "take what is there now, if that was meant"),
+        ),
+    )
+
+
+def _against(what: str, got: object, expected: object) -> str:
+    short = [text if len(text) <= 20 else f"{text[:12]}…" for text in (str(got), str(expected))]
+    return f"{what} {short[0]} instead of {short[1]}"
 
 
 def instead(path: str, source: str, arrived: str) -> NotAModel:

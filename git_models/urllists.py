@@ -140,4 +140,4 @@ def file_name(url: str) -> str:
     from urllib.parse import unquote
 
     last = unquote(urls.split(url).path.rpartition("/")[2])
-    return last if last not in ("download", "view", "uc") else ""
+    return last if last not in ("download", "view", "edit", "open", "uc") else ""

@@ -90,6 +90,14 @@ git models: weights/best.pt: what github sent is not the model
   next: git models pull             # once more: the line may have been bad
         git models verify --remote  # is it the place's copy that is bad?""",
     ),
+    "an address whose file was replaced": (
+        messages.replaced(BEST, "https://host/best.pt", "bytes", 51568, 50000),
+        """\
+git models: weights/best.pt: what lies at https://host/best.pt now is not what models.yaml records
+  (bytes 51568 instead of 50000); nothing was put in place
+  next: git models pull weights/best.pt                                 # once more: the line may have been bad
+        git models import --force https://host/best.pt weights/best.pt  # take what is there now, if that was meant""",
+    ),
     "a kept local change": (
         messages.kept_local(BEST),
         """\

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 from collections.abc import Collection, Iterator
@@ -249,12 +250,16 @@ def _connect(name: str, options: Options) -> tuple[Any, bool]:
             s3={"addressing_style": style or ("path" if endpoint else "auto")},
             proxies=way.proxies,
         )
+        # What AWS_CA_BUNDLE or the profile's ca_bundle names was meant for this alone, so it goes first.
+        own = session._session.get_config_variable("ca_bundle")
+        if own and not os.path.exists(own):
+            raise RemoteError(f"the CA file {own} does not exist", "check AWS_CA_BUNDLE and ca_bundle in ~/.aws/config")
         client = session.client(
             "s3",
             endpoint_url=endpoint,
             region_name=session.region_name or "us-east-1",
             config=config,
-            verify=None if way.verify is True else way.verify,
+            verify=None if own or way.verify is True else way.verify,
         )
         return client, stranger
     except Exception as error:
