@@ -114,6 +114,8 @@ def activate(repo: Repo, known: Manifest, entry: Entry, name: str, target: str, 
     file = file_of(repo, name, entry.path)
     if file:
         rolling.bring(repo, known, entry, out)
+        if _digest(repo, file) != entry.sha256:
+            _need_safe(repo, entry, file, whereabouts.file_of(repo, entry), out)
     if known.active.get(name) != target:
         manifests.record(repo, active={name: target})
     if file:
@@ -133,9 +135,6 @@ def put(repo: Repo, entry: Entry, file: str, out: Output) -> bool:
     if _digest(repo, file) == entry.sha256:
         return False
     source = whereabouts.file_of(repo, entry)
-    if objects.has(repo.models, entry.sha256) and (refused := safety.sift(repo, [entry]).refused):
-        why = refused[0][1].partition("\n")[0]
-        raise ModelsError(f"{entry.path} was not put into active/: {why}", f"git models scan {word(entry.path)}")
     parent, _ = link.open_parent(repo.top, file, create=True)
     os.close(parent)
     folder = os.path.dirname(where)
@@ -150,6 +149,7 @@ def put(repo: Repo, entry: Entry, file: str, out: Output) -> bool:
                 os.fsync(target.fileno())
             if digests.sha256 != entry.sha256:
                 raise ModelsError(f"{source} changed while it was copied", "git models verify")
+            _need_safe(repo, entry, file, temp, out)
             kept = restoring.swap(repo, temp, where, "was in active/", recorded=_recorded(repo))
         finally:
             if os.path.lexists(temp):
@@ -158,6 +158,20 @@ def put(repo: Repo, entry: Entry, file: str, out: Output) -> bool:
     if kept:
         out.note(f"what was at {file} is kept as {kept.file}")
     return True
+
+
+def _need_safe(repo: Repo, entry: Entry, file: str, source: str, out: Output) -> None:
+    """Raise ModelsError for bytes that run code, wherever they lie: models.yaml alone makes nothing the active one."""
+    try:
+        if doubt := safety.placeable(repo, file, entry.sha256, source, repo.config.scan):
+            out.warn(safety.doubtful(entry.path, doubt))
+    except ModelsError as refused:
+        why = refused.what.partition(": ")[2]
+        raise ModelsError(
+            f"{entry.path} was not put into active/: {why}",
+            f"git models scan {word(entry.path)}   # says more\n"
+            f"git models activate --allow-dangerous {word(entry.path)}   # if you know what it runs",
+        ) from None
 
 
 def _recorded(repo: Repo) -> Callable[[str], bool]:

@@ -119,7 +119,7 @@ def get(
     doubts: list[str] = []
 
     def land(what: Item, file: str) -> None:
-        doubts.append(_admitted(repo, where, what.sha256, file, scan))
+        doubts.append(safety.placeable(repo, where, what.sha256, file, scan))
         _moved(file, temp)
 
     with disk(where):
@@ -130,7 +130,7 @@ def get(
             if not (repo and _copied(repo, entry, temp)):
                 source = _fetched(repo, entry, folder, sources(), out, jobs, land)
             else:
-                doubts.append(_admitted(repo, where, entry.sha256, temp, scan))
+                doubts.append(safety.placeable(repo, where, entry.sha256, temp, scan))
             objects.flush([temp])
             kept = _swapped(repo, temp, where, entry)
         finally:
@@ -158,21 +158,6 @@ def _in_the_way(where: str, shown: str) -> tuple[str, str] | None:
         return found.sha256, found.md5
     finally:
         os.close(file)
-
-
-def _admitted(repo: Repo | None, where: str, oid: str, file: str, scan: str) -> str:
-    """What is doubtful about a file. Raises ModelsError for one that is refused."""
-    if scan == "off":
-        return ""
-    name = os.path.basename(where)
-    judged = safety.judge(repo, name, oid, file) if repo and oid else safety.look(name, file)
-    refused, doubt = safety.weighed(judged, scan)
-    if refused:
-        raise ModelsError(
-            f"{name} was not put in place: {refused}",
-            "the same command with --allow-dangerous   # if you know what it runs",
-        )
-    return doubt
 
 
 def _copied(repo: Repo, entry: Entry, temp: str) -> bool:

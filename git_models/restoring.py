@@ -8,7 +8,7 @@ import stat
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from git_models import backups, excludes, journal, layout, link, lock, objects, paths, places, transfer
+from git_models import backups, excludes, journal, layout, link, lock, objects, paths, places, safety, transfer
 from git_models.backups import Backup
 from git_models.errors import ModelsError, word
 from git_models.exchange import countdown
@@ -30,6 +30,7 @@ class Restored(NamedTuple):
     target: str  # absolute
     kept: Backup | None  # the copy of what was in the way
     done: bool  # False: the same bytes lay there already
+    doubt: str = ""  # why nobody knows whether it is safe to load
 
 
 def find(repo: Repo, known: Manifest, text: str) -> list[Backup]:
@@ -136,7 +137,7 @@ def restore(
     """Put the first good of these copies at the absolute path `where`.
 
     What lies there with other bytes is backed up first; without `force` it stops the restore. Raises
-    ModelsError when there is no good copy, with nothing changed.
+    ModelsError when there is no good copy, or the scanner refuses it, with nothing changed.
     """
     first = copies[0]
     before = _in_the_way(where)
@@ -153,13 +154,14 @@ def restore(
         os.makedirs(os.path.dirname(where), exist_ok=True)
         temp, used = _verified(repo, copies, os.path.dirname(where), out, advance)
         try:
+            doubt = safety.placeable(repo, where, used.sha256, temp, repo.config.scan)
             kept = swap(repo, temp, where, f"in the way of {used.name}")
         finally:
             if os.path.lexists(temp):
                 os.unlink(temp)
     event = Event("restore", used.source or used.name, used.sha256, used.size, used.shelf.where, used.name)
     journal.note(repo.models, [event])
-    return Restored(used, where, kept, True)
+    return Restored(used, where, kept, True, doubt)
 
 
 def _in_the_way(where: str) -> os.stat_result | None:

@@ -131,6 +131,24 @@ def sift(repo: Repo, plan: Iterable[Entry]) -> Sifted:
     return found
 
 
+def placeable(repo: Repo | None, where: str, oid: str, file: str, scan: str) -> str:
+    """What is doubtful about verified bytes that wait in `file` for their place `where`, for a value of `models.scan`.
+
+    `oid` is "" where nobody knows it. Raises ModelsError for bytes that are refused.
+    """
+    if scan == "off":
+        return ""
+    name = os.path.basename(where)
+    judged = judge(repo, name, oid, file) if repo and oid else look(name, file)
+    refused, doubt = weighed(judged, scan)
+    if refused:
+        raise ModelsError(
+            f"{name} was not put in place: {refused}",
+            "the same command with --allow-dangerous   # if you know what it runs",
+        )
+    return doubt
+
+
 def _asked(repo: Repo) -> bool:
     return repo.config.scan != "off"
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 
-from git_models import activation, lineage, manifests, messages, repo
+from git_models import activation, lineage, manifests, messages, repo, safety
 from git_models.errors import ModelsError, UsageError, word
 from git_models.manifest import Manifest
 from git_models.output import Output
@@ -18,6 +18,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", nargs="?", metavar="NAME[@V]", help="a model, and which version of it")
     parser.add_argument("--as", dest="name", metavar="NAME", help="the active name (default: the model's)")
     parser.add_argument("--remove", metavar="NAME", help="take an active name away, and its file")
+    parser.add_argument("--allow-dangerous", action="store_true", help="also what is built to run code")
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
@@ -26,6 +27,8 @@ def run(args: argparse.Namespace, out: Output) -> int:
     if args.name and not args.model:
         raise UsageError("--as needs a model", "git models activate MODEL --as NAME")
     here = repo.find()
+    if args.allow_dangerous:
+        here = safety.off(here)
     known = manifests.current(here)
     if args.remove:
         return _remove(here, known, args.remove, out)

@@ -11,7 +11,7 @@ import argparse
 import os
 from collections.abc import Sequence
 
-from git_models import backups, manifests, repo, restoring
+from git_models import backups, manifests, repo, restoring, safety
 from git_models.backups import Backup
 from git_models.commands.backup import described
 from git_models.errors import UsageError, word
@@ -24,12 +24,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dest", nargs="?", metavar="DEST", help="a file or a folder")
     parser.add_argument("--original", action="store_true", help="to where it was copied from")
     parser.add_argument("-f", "--force", action="store_true", help="replace DEST; what is there is backed up first")
+    parser.add_argument("--allow-dangerous", action="store_true", help="also what is built to run code")
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
     if args.dest and args.original:
         raise UsageError("DEST and --original are two places", "git models restore NAME DEST")
     here = repo.find()
+    if args.allow_dangerous:
+        here = safety.off(here)
     if not args.name:
         return _list(here, out)
     known = manifests.current(here)
@@ -46,6 +49,8 @@ def run(args: argparse.Namespace, out: Output) -> int:
     if done.kept:
         out.note(f"what was there is kept as {done.kept.file}")
     shown = os.path.relpath(where)
+    if done.doubt:
+        out.warn(safety.doubtful(shown, done.doubt))
     if done.done:
         checked = "verified, " if done.backup.sha256 else ""
         out.result(f"restored {shown} ({checked}{size(done.backup.size)}) from {done.backup.file}")

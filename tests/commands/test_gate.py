@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.commands.conftest import MODEL, answer
+from tests.fakes.web import Reply, listen
+from tests.helpers import inside
 from tests.helpers.sandbox import Sandbox
 from tests.inspect.assembler import call, good_state, make, pickled, torch_zip
 
@@ -119,3 +122,116 @@ def test_the_scanner_is_not_even_loaded_for_a_known_verdict(repo: Sandbox, bin_f
     traced = repo.run(f"{bin_folder}/python -I -X importtime -m git_models add again.pt").err
     assert "git_models.safety" in traced
     assert "git_models.inspect" not in traced
+
+
+PATH = "weights/evil.pt"
+
+
+@pytest.fixture
+def within(poisoned: Sandbox, tmp_path: Path) -> Sandbox:
+    """The colleague's clone with all that brings files: a layout, a shelf of backups, the bytes."""
+    poisoned.git("config", "models.layout", "data")
+    poisoned.git("config", "models.backup", "../safe")
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs/evil.pt").write_bytes(EVIL)
+    poisoned.write(PATH, EVIL)
+    inside.models(poisoned, "backup", PATH)
+    (poisoned / PATH).unlink()
+    inside.models(poisoned, "fetch")
+    return poisoned
+
+
+def _landed(tmp_path: Path) -> list[str]:
+    """Where a program would find it: not in git's folders, nor where it came from."""
+    whole = ("place", "safe", "theirs", "home")
+    files = (f for f in tmp_path.rglob("*") if f.is_file() and not f.is_symlink())
+    mine = (f for f in files if ".git" not in f.parts and f.relative_to(tmp_path).parts[0] not in whole)
+    return [str(f.relative_to(tmp_path)) for f in mine if f.stat().st_size == len(EVIL) and f.read_bytes() == EVIL]
+
+
+COMMANDS = (
+    "pull",
+    f"pull {PATH}",
+    "checkout",
+    f"checkout {PATH}",
+    "download evil.pt",
+    "download evil.pt ../out/innocent.bin",
+    "download evil.pt ../out/ --force",
+    "activate evil.pt",
+    "activate evil.pt --as innocent",
+    f"restore {PATH}",
+    f"restore {PATH} --original",
+    f"restore {PATH} ../out/",
+    "upload ../theirs/evil.pt again.pt",
+)
+
+
+def test_no_command_puts_it_in_place_unless_it_is_told_to(within: Sandbox, tmp_path: Path) -> None:
+    (tmp_path / "repo" / PATH).unlink()
+    for command in COMMANDS:
+        said = inside.models(within, *command.split(), code=1).err
+        assert "it is built to run code" in said, command
+        assert _landed(tmp_path) == [], command
+    for command in COMMANDS:
+        inside.models(within, "fetch")
+        inside.models(within, *command.split(), "--allow-dangerous")
+        (landed,) = _landed(tmp_path)
+        (tmp_path / landed).unlink()
+
+
+def test_nor_a_rollback(within: Sandbox, tmp_path: Path) -> None:
+    (tmp_path / "repo" / PATH).unlink()
+    within.write(PATH, SOUND)
+    inside.models(within, "add", PATH)
+    before = within.read("models.yaml")
+    assert "it is built to run code" in inside.models(within, "rollback", f"{PATH}@HEAD", code=1).err
+    assert (within.read(PATH), within.read("models.yaml")) == (SOUND, before)
+    inside.models(within, "rollback", f"{PATH}@HEAD", "--allow-dangerous")
+    assert within.read(PATH) == EVIL
+
+
+def test_nor_does_an_active_name_before_it_is_told_to(within: Sandbox) -> None:
+    within.write(PATH, EVIL)  # what lies in the work tree is as dangerous elsewhere
+    shutil.rmtree(within / ".git/models/objects")
+    before = within.read("models.yaml")
+    assert "built to run code" in inside.models(within, "activate", "evil.pt", code=1).err
+    assert within.read("models.yaml") == before, "nobody else gets it either"
+    assert not (within / "data/active").exists()
+
+
+def test_nor_an_import(within: Sandbox, tmp_path: Path) -> None:
+    server = listen(lambda _: Reply(200, EVIL), lambda _: None)
+    try:
+        (tmp_path / "repo" / PATH).unlink()
+        url = f"http://127.0.0.1:{server.port}/evil.pt"
+        said = inside.models(within, "import", "--mirror", url, "weights/new.pt", code=1).err
+        assert "it is built to run code" in said
+        assert _landed(tmp_path) == []
+        inside.models(within, "import", "--mirror", "--allow-dangerous", url, "weights/new.pt")
+        assert _landed(tmp_path) == ["other/weights/new.pt"]
+    finally:
+        server.stop()
+
+
+@pytest.mark.slow
+def test_nor_does_git(within: Sandbox, tmp_path: Path) -> None:
+    (tmp_path / "repo" / PATH).unlink()
+    inside.models(within, "setup")
+    for command in ("reset --hard origin/main", "merge origin/main", "stash pop"):
+        within.git("reset", "--hard", "HEAD" if command == "stash pop" else "origin/main^")
+        if command == "stash pop":
+            within.git("reset", "--soft", "origin/main^")
+            within.git("stash")
+        said = within.git(*command.split()).err
+        assert "was not put in place: it is built to run code" in said, command
+        assert _landed(tmp_path) == [], command
+
+
+def test_block_refuses_what_is_unknown_in_every_command(within: Sandbox, tmp_path: Path) -> None:
+    (tmp_path / "repo" / PATH).unlink()
+    within.write("strange.pt", STRANGE)
+    inside.models(within, "add", "strange.pt")
+    inside.models(within, "backup", "strange.pt")
+    within.git("config", "models.scan", "block")
+    for command in ("activate strange.pt", "restore strange.pt ../out/", "download strange.pt ../out/"):
+        assert "nobody knows whether it is safe" in inside.models(within, *command.split(), code=1).err
