@@ -1,7 +1,7 @@
 """A repository of the Hugging Face Hub: objects go up as Git LFS does it, and one commit makes a batch visible.
 
 The Hub's API as huggingface_hub 2.4 speaks it (preupload, the LFS batch with `basic` and `multipart`
-transfers, commits as NDJSON); reading needs no library, so none is used for writing either.
+transfers, commits as NDJSON). docs/architecture.md says why its library does not carry the bytes.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import threading
 from builtins import open as open_  # `open` is this module's own
 from collections.abc import Collection, Iterator, Sequence
@@ -19,8 +20,9 @@ from urllib.parse import quote, urlencode
 
 from git_models import git, jsons
 from git_models.errors import ModelsError, NotThere, RemoteError, Transient, UsageError
-from git_models.remotes import http, web
+from git_models.remotes import hf_parts, http, web
 from git_models.remotes.base import Advance, Held, Options, Upload
+from git_models.remotes.unfinished import note_for
 
 if TYPE_CHECKING:
     import requests
@@ -191,33 +193,23 @@ class Hub:
         if not actions:
             advance(upload.size)
             return  # it has these bytes, from a try that was killed or another repository
-        target = self._checked(str(actions["upload"]["href"]))
+        target = str(actions["upload"]["href"])
         given = {str(k): str(v) for k, v in (actions["upload"].get("header") or {}).items()}
         if "chunk_size" in given:
-            self._parts(upload, target, given, advance)
+            with note_for(self._options, self.url, upload.asset) as note:
+                hf_parts.send(upload, target, given, note, self._send, self._tell, advance)
         else:
             self._send(target, upload, advance, given)
         if verify := actions.get("verify"):
-            self._json(
-                "POST", self._checked(str(verify["href"])), {"oid": upload.sha256, "size": upload.size}, "write", _LFS
-            )
+            self._tell(str(verify["href"]), {"oid": upload.sha256, "size": upload.size})
 
-    def _parts(self, upload: Upload, done: str, given: dict[str, str], advance: Advance) -> None:
-        size = int(given["chunk_size"])
-        urls = [url for number, url in sorted((int(k), v) for k, v in given.items() if k.isdigit())]
-        if size <= 0 or len(urls) != -(-upload.size // size):
-            raise RemoteError(f"{self._host} describes an upload in parts that do not fit the file")
-        tags = []
-        for index, url in enumerate(urls):
-            start = index * size
-            part = upload._replace(offset=upload.offset + start, size=min(size, upload.size - start))
-            tags.append({"partNumber": index + 1, "etag": self._send(self._checked(url), part, advance, {})})
-        self._json("POST", done, {"oid": upload.sha256, "parts": tags}, "write", _LFS)
+    def _tell(self, url: str, what: Any) -> Any:
+        return self._json("POST", self._checked(url), what, "write", _LFS)
 
-    def _send(self, url: str, upload: Upload, advance: Advance, headers: dict[str, str]) -> str:
+    def _send(self, url: str, upload: Upload, advance: Advance, headers: dict[str, str] | None = None) -> str:
         """PUT to where the Hub says, without our token; the ETag."""
         with http.Stream(upload, advance) as body:
-            response = self._client.send("PUT", url, headers, body if upload.size else b"", long=True)
+            response = self._client.send("PUT", self._checked(url), headers, body if upload.size else b"", long=True)
         with response:
             if response.status_code not in (200, 201, 204):
                 raise http.refusal(response, url)
@@ -323,13 +315,13 @@ class Hub:
         if code == "GatedRepo":
             return RemoteError(f"{where} is gated", f"open {page}, accept its terms, then the same command again")
         if status == 401 and self._token():
-            return RemoteError(f"{self._host} does not accept the token", "hf auth login   # or export HF_TOKEN=…")
+            return RemoteError(f"{self._host} does not accept the token", f"{_sign_in()}   # or export HF_TOKEN=…")
         if code == "RevisionNotFound":
             return RemoteError(f"{where} has no revision {self.place.revision}", f"look at {page}/branches")
         if status in (401, 404):
             return RemoteError(
                 f"{where} does not exist, or is private and {'not yours' if self._token() else 'there is no token'}",
-                f"make it: {self._base}/new   # or: hf auth login",
+                f"make it: {self._base}/new   # or: {_sign_in()}",
             )
         if status == 403:
             return RemoteError(
@@ -352,6 +344,11 @@ def token() -> str | None:
             return _plain(file.read().strip()) or None
     except (OSError, UnicodeDecodeError):
         return None
+
+
+def _sign_in() -> str:
+    """How to get a token: the Hub's own program does it, which the extra brings."""
+    return "hf auth login" if shutil.which("hf") else "pip install 'git-models[hf]' && hf auth login"
 
 
 def _plain(text: str) -> str:

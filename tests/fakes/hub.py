@@ -29,7 +29,9 @@ class Hub:
         self.files: dict[str, bytes] = {}  # path → content
         self.lfs: set[str] = set()  # paths that Git LFS keeps
         self.commits: list[str] = []
-        self.parts: dict[str, dict[int, bytes]] = {}
+        self.parts: dict[str, dict[int, bytes]] = {}  # by upload: each question begins another, as the Hub does
+        self.gone: set[str] = set()  # uploads whose addresses have expired
+        self._begun = 0
         self.asked: list[tuple[str, str, str]] = []  # method, path, Authorization
         self._faults: list[str] = []
 
@@ -55,8 +57,11 @@ class Hub:
         oid = request.path.split("/")[1]
         if request.method == "PUT":
             data = b"".join(request.body.blocks())
-            number = int(request.query.get("part", "0"))
-            self.parts.setdefault(oid, {})[number] = data
+            number, upload = int(request.query.get("part", "0")), request.query.get("upload", oid)
+            if upload in self.gone:
+                said = b"<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"
+                return Reply(403, said, {"Content-Type": "application/xml"})
+            self.parts.setdefault(upload, {})[number] = data
             if not number:
                 if hashlib.sha256(data).hexdigest() != oid:
                     return Reply(400)
@@ -72,8 +77,12 @@ class Hub:
         if request.headers.get("Authorization") and not right:
             return _error(401, "", "Invalid credentials in Authorization header")
         steps = request.path.strip("/").split("/")
+        if steps == ["api", "whoami-v2"]:
+            roles = {"displayName": "t", "role": right, "createdAt": "2026-01-02T03:04:05.000Z"}
+            who = {"type": "user", "name": "ada", "fullname": "Ada", "orgs": [], "auth": {"accessToken": roles}}
+            return json_reply(200, who) if right else _error(401, "", "no token")
         if steps[:2] == ["complete", "lfs"]:
-            return self._complete(steps[2], request.body.json())
+            return self._complete(steps[2], steps[3], request.body.json())
         api = steps[:2] == ["api", "models"]
         repo = "/".join(steps[2:4] if api else steps[:2]).removesuffix(".git")
         if repo != REPO or (self.private and not right):
@@ -134,13 +143,21 @@ class Hub:
             action: dict[str, Any] = {"href": f"{self.store}/{oid}"}
             if self.chunk and "multipart" in body["transfers"] and size > self.chunk:
                 count = -(-size // self.chunk)
-                parts = {f"{n:05}": f"{self.store}/{oid}?part={n}" for n in range(1, count + 1)}
-                action = {"href": f"{self.url}/complete/lfs/{oid}", "header": {"chunk_size": str(self.chunk), **parts}}
+                self._begun += 1
+                where = f"{self.store}/{oid}?upload=u{self._begun}&sig=secret"
+                header = {f"{n:05}": f"{where}&part={n}" for n in range(1, count + 1)}
+                header["chunk_size"] = str(self.chunk)
+                action = {"href": f"{self.url}/complete/lfs/{oid}/u{self._begun}", "header": header}
             told.append({"oid": oid, "size": size, **({} if oid in self.objects else {"actions": {"upload": action}})})
         return json_reply(200, {"transfer": "multipart" if self.chunk else "basic", "objects": told})
 
-    def _complete(self, oid: str, body: dict[str, Any]) -> Reply:
-        data = b"".join(self.parts[oid][p["partNumber"]] for p in body["parts"])
+    def _complete(self, oid: str, upload: str, body: dict[str, Any]) -> Reply:
+        data = b""
+        for part in body["parts"]:
+            piece = self.parts[upload][part["partNumber"]]
+            if part["etag"].strip('"') != hashlib.md5(piece, usedforsecurity=False).hexdigest():
+                return _error(400, "", "a part with another ETag")
+            data += piece
         if hashlib.sha256(data).hexdigest() != oid:
             return _error(400, "", "wrong hash")
         self.objects[oid] = data

@@ -11,6 +11,7 @@ import pytest
 from git_models import remotes
 from git_models.remotes.base import Upload
 from tests.fakes.hub import REPO, Hub
+from tests.helpers.sandbox import Sandbox
 from tests.places import servers
 
 DATA = hashlib.shake_128(b"a model").digest(300_007)
@@ -58,6 +59,18 @@ def test_what_is_put_here_is_read_by_the_official_client(official, tmp_path: Pat
     assert (told.size, told.lfs.sha256) == (len(DATA), sha256)
     file = official.hf_hub_download(REPO, "models/w-0123456789ab.pt", cache_dir=tmp_path / "cache")
     assert Path(file).read_bytes() == DATA
+
+
+def test_what_its_own_program_signs_in_is_found(
+    hub: Hub, repo: Sandbox, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HF_TOKEN")
+    repo.models("remote", "add", "hub", f"hf://{REPO}/models", "--no-test", "--local")
+    assert "hf auth login" in repo.models("remote", "test", "hub", code=1).out
+    repo.run(f"{servers.program('hf')} auth login --token hf_writer", env={"HF_HUB_DISABLE_XET": "1"})
+    told = repo.models("remote", "test", "hub")
+    assert told.out.count("ok ") == 4
+    assert "hf_writer" not in told.out + told.err
 
 
 def test_a_mirror_of_the_hub_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

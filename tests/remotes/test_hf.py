@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from git_models import remotes
-from git_models.errors import NotThere, RemoteError, UsageError
+from git_models.errors import NotThere, RemoteError, Transient, UsageError
+from git_models.remotes import hf_parts
 from git_models.remotes.base import Options, Remote, Upload
 from tests.fakes.hub import Hub
 
@@ -79,6 +80,68 @@ def test_bytes_that_are_there_from_a_killed_try_are_not_sent_again(hub: Hub, pla
     again.finish()
     assert (len(hub.parts), sum(moved)) == (before, up.size)
     assert again.has([up.asset])[up.asset].sha256 == up.sha256
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+@pytest.fixture
+def begun(hub: Hub, place: Remote, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Upload:
+    """An upload in parts that was killed in its third part; the note of it is in `cache`."""
+    monkeypatch.setattr(hf_parts, "NOTED", 1)
+    hub.chunk = 300_000
+    up, moved = upload(tmp_path, "a-0123456789ab.pt", hashlib.shake_128(b"large").digest(1_000_000)), 0
+
+    def die(count: int) -> None:
+        nonlocal moved
+        moved += count
+        if moved > 700_000:
+            raise Killed
+
+    with pytest.raises(Killed):
+        cached(tmp_path).put(up, die)
+    return up
+
+
+def cached(folder: Path) -> Remote:
+    return remotes.open("hf://ada/weights/models", "hub", Options(cache=str(folder / "cache")))
+
+
+def test_an_upload_in_parts_goes_on_where_it_was_killed(hub: Hub, begun: Upload, tmp_path: Path) -> None:
+    (note,) = (tmp_path / "cache" / "uploads").glob("*.json")
+    assert note.stat().st_mode & 0o777 == 0o600
+    moved: list[int] = []
+    again = cached(tmp_path)
+    again.put(begun, moved.append)
+    again.finish()
+    assert moved[:2] == [300_000, 300_000]  # two whole parts were there
+    assert sum(moved) == begun.size
+    assert set(hub.parts) == {"u1"}
+    assert hub.files["models/a-0123456789ab.pt"] == Path(begun.file).read_bytes()
+    assert list((tmp_path / "cache" / "uploads").iterdir()) == []
+
+
+def test_an_upload_whose_addresses_expired_is_begun_anew(hub: Hub, begun: Upload, tmp_path: Path) -> None:
+    hub.gone.add("u1")
+    with pytest.raises(Transient, match=r"begun is gone: the signed link to .+ has expired") as caught:
+        cached(tmp_path).put(begun, lambda _: None)
+    assert "secret" not in caught.value.what
+    cached(tmp_path).put(begun, lambda _: None)
+    assert begun.sha256 in hub.objects
+    assert "u1" not in [upload for upload, parts in hub.parts.items() if len(parts) > 2]
+
+
+@pytest.mark.parametrize(
+    "change", ['"size": 300000|"size": 7', '"tags": [|"tags": [1, ', '"urls": [|"urls": 5, "x": [']
+)
+def test_a_note_that_does_not_fit_is_not_followed(hub: Hub, begun: Upload, tmp_path: Path, change: str) -> None:
+    (note,) = (tmp_path / "cache" / "uploads").glob("*.json")
+    text = note.read_text()
+    assert change.partition("|")[0] in text
+    note.write_text(text.replace(*change.split("|")))
+    cached(tmp_path).put(begun, lambda _: None)
+    assert begun.sha256 in hub.objects
 
 
 def test_a_stranger_sends_no_token(hub: Hub, place: Remote, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
