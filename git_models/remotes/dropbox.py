@@ -20,7 +20,7 @@ from urllib.parse import quote, unquote, urlencode
 
 from git_models import git, jsons, urls
 from git_models.errors import ModelsError, NotThere, RemoteError, StartOver, Transient, UsageError
-from git_models.remotes import http, tokens, web
+from git_models.remotes import answers, http, tokens, web
 from git_models.remotes.base import Advance, Held, Options, RateLimited, Upload, moment
 from git_models.remotes.unfinished import Note, note_for
 
@@ -103,7 +103,7 @@ class Dropbox:
             return None
         known = self._hashed.get(asset)
         sha256 = known[1] if known and known[0] == told.get("content_hash") else None
-        return Held(asset, int(told["size"]), sha256)
+        return Held(asset, answers.number(told.get("size"), HOST), sha256)
 
     def list(self) -> Iterator[Held]:
         """See Remote; page by page."""
@@ -112,12 +112,13 @@ class Dropbox:
         except NotThere:
             return
         while True:
-            for item in told.get("entries", ()):
-                if item.get(".tag") == "file" and _ASSET.fullmatch(str(item.get("name", ""))):
-                    yield Held(item["name"], int(item["size"]), at=moment(str(item.get("server_modified", ""))))
+            for item in answers.mappings(told.get("entries"), HOST):
+                if item.get(".tag") == "file" and _ASSET.fullmatch(name := str(item.get("name", ""))):
+                    size = answers.number(item.get("size"), HOST)
+                    yield Held(name, size, at=moment(str(item.get("server_modified", ""))))
             if not told.get("has_more"):
                 return
-            told = self._call("files/list_folder/continue", {"cursor": told["cursor"]}, "read")
+            told = self._call("files/list_folder/continue", {"cursor": told.get("cursor")}, "read")
 
     def put(self, upload: Upload, advance: Advance) -> None:
         """See Remote; a session that was begun before a kill is continued where Dropbox stands."""
@@ -135,7 +136,7 @@ class Dropbox:
             note.forget()
         if told is None:
             return  # somebody else was first
-        if told.get("content_hash") != content or int(told.get("size", -1)) != upload.size:
+        if told.get("content_hash") != content or told.get("size") != upload.size:
             self.delete(upload.asset)
             raise Transient(f"{upload.asset} arrived damaged at Dropbox")
         self._hashed[upload.asset] = content, upload.sha256
@@ -149,8 +150,9 @@ class Dropbox:
             if right is not None and right <= upload.size:
                 return kept["session"], right
         told = self._upload("files/upload_session/start", {"close": False}, b"")
-        note.write({"session": told["session_id"], "at": 0, "sha256": upload.sha256})
-        return str(told["session_id"]), 0
+        session = answers.text(told.get("session_id"), HOST)
+        note.write({"session": session, "at": 0, "sha256": upload.sha256})
+        return session, 0
 
     def _offset(self, session: str, at: int) -> int | None:
         """Where a session stands, by appending nothing; None if it is gone."""
@@ -188,7 +190,7 @@ class Dropbox:
         arg = {"cursor": {"session_id": session, "offset": upload.size}, "commit": commit}
         with self._send("files/upload_session/finish", arg, b"") as response:
             if response.status_code == 200:
-                return _json(response)
+                return _answer(response)
             if response.status_code == 409 and "conflict" in str(_json(response).get("error_summary", "")):
                 return None
             raise self._refused(response, "write")
@@ -235,7 +237,7 @@ class Dropbox:
             lambda t: self._client.send("POST", url, {**t, "Content-Type": "application/json"}, data)
         ) as answer:
             if answer.status_code == 200:
-                return _json(answer)
+                return _answer(answer)
             if answer.status_code == 409 and "not_found" in str(_json(answer).get("error_summary", "")):
                 raise NotThere(f"{self.url} does not have what was asked for")
             raise self._refused(answer, doing)
@@ -244,7 +246,7 @@ class Dropbox:
         with self._send(what, arg, data) as response:
             if response.status_code != 200:
                 raise self._refused(response, "write")
-            return _json(response)
+            return _answer(response)
 
     def _send(self, what: str, arg: Any, data: Any, more: dict[str, str] | None = None) -> requests.Response:
         """A request to where the bytes are; `data` None is a download."""
@@ -316,8 +318,9 @@ def token_for(client: http.Client, api: str, form: dict[str, str]) -> Access:
             raise RemoteError("Dropbox no longer accepts this sign-in", "git models login dropbox")
         if told.status_code != 200:
             raise http.refusal(told, f"{api}/oauth2/token")
-        answer = _json(told)
-    return Access(str(answer["access_token"]), time.monotonic() + float(answer.get("expires_in", 14400)) - 60)
+        answer = _answer(told)
+    token = answers.text(answer.get("access_token"), HOST)
+    return Access(token, time.monotonic() + answers.number(answer.get("expires_in", 14400), HOST) - 60)
 
 
 def page(key: str, verifier: str) -> str:
@@ -338,7 +341,13 @@ def refresh_token(name: str, options: Options, key: str, verifier: str, code: st
         return str(_json(told).get("refresh_token", "")) if told.status_code == 200 else ""
 
 
+def _answer(response: requests.Response) -> dict[str, Any]:
+    """What Dropbox says. Raises RemoteError for anything else."""
+    return answers.mapping(answers.read(http.whole(response), HOST) or [], HOST)
+
+
 def _json(response: requests.Response) -> dict[str, Any]:
+    """What a refusal says, {} for anything else."""
     try:
         found = jsons.read(http.whole(response) or b"{}")
     except ValueError:

@@ -17,7 +17,7 @@ from urllib.parse import quote, urlencode
 
 from git_models import urls
 from git_models.errors import ModelsError, NotAModel, NotThere, RemoteError, Transient, UsageError
-from git_models.remotes import gdrive_auth, http
+from git_models.remotes import answers, gdrive_auth, http
 from git_models.remotes.base import Advance, Held, Options, RateLimited, Upload, moment
 from git_models.remotes.unfinished import Note, note_for
 
@@ -93,8 +93,8 @@ class Drive:
     def _held(self, item: dict[str, Any]) -> Held:
         with self._lock:
             self._ids.setdefault(item["name"], item["id"])
-        at = moment(str(item.get("createdTime", "")))
-        return Held(item["name"], int(item.get("size", -1)), item.get("sha256Checksum") or None, at)
+        at, size = moment(str(item.get("createdTime", ""))), answers.number(item.get("size", 0), self._host)
+        return Held(item["name"], size, item.get("sha256Checksum") or None, at)
 
     def _query(self, what: str) -> Iterator[dict[str, Any]]:
         """Files of the folder, the oldest first."""
@@ -108,7 +108,10 @@ class Drive:
         }
         while True:
             told = self._json("GET", f"{self._files}?{urlencode(asked)}", "read")
-            yield from told.get("files", ())
+            for item in answers.mappings(told.get("files"), self._host):
+                answers.text(item.get("id"), self._host)
+                answers.text(item.get("name"), self._host)
+                yield item
             if not told.get("nextPageToken"):
                 return
             asked["pageToken"] = str(told["nextPageToken"])
@@ -126,7 +129,7 @@ class Drive:
         with note_for(self._options, self.url, upload.asset) as note:
             told = self._sent(note, upload, advance)
             note.forget()
-        if int(told.get("size", -1)) != upload.size or told.get("sha256Checksum", upload.sha256) != upload.sha256:
+        if told.get("size") != str(upload.size) or told.get("sha256Checksum", upload.sha256) != upload.sha256:
             self._remove(told["id"])
             raise Transient(f"{upload.asset} arrived damaged at Google Drive")
         self._only_one(upload.asset, told["id"])
@@ -158,7 +161,9 @@ class Drive:
                 response = self._client.send("PUT", url, {"Content-Range": span}, data, long=True)
             with response:
                 if response.status_code in (200, 201):
-                    return gdrive_auth.json_of(http.whole(response))
+                    told = answers.mapping(answers.read(http.whole(response), self._host), self._host)
+                    answers.text(told.get("id"), self._host)
+                    return told
                 if response.status_code != 308:
                     if response.status_code in (404, 410):
                         note.forget()
@@ -189,6 +194,8 @@ class Drive:
             if response.status_code != 200:
                 raise self._refused(response, "write")
             url = response.headers.get("Location", "")
+        if not url:
+            raise answers.odd(self._host)
         if not url.startswith(f"{self._hosts.api}/"):
             raise RemoteError("Google Drive sends the upload to another host: not followed")
         note.write({"url": url, "sha256": upload.sha256})
@@ -234,7 +241,11 @@ class Drive:
         with self._ask(method, url) as response:
             if response.status_code != 200:
                 raise self._refused(response, doing)
-            return gdrive_auth.json_of(http.whole(response))
+            return answers.mapping(answers.read(http.whole(response), self._host) or [], self._host)
+
+    @property
+    def _host(self) -> str:
+        return http.host_of(self._hosts.api)
 
     def _ask(
         self, method: str, url: str, data: bytes | None = None, more: dict[str, str] | None = None
@@ -268,7 +279,9 @@ class Drive:
         status = response.status_code
         told = gdrive_auth.json_of(http.whole(response)).get("error") or {}
         told = told if isinstance(told, dict) else {}
-        reason = str((told.get("errors") or [{}])[0].get("reason", ""))
+        causes = told.get("errors")
+        cause = causes[0] if isinstance(causes, list) and causes else {}
+        reason = str(cause.get("reason", "")) if isinstance(cause, dict) else ""
         said = urls.redact(str(told.get("message", "")))[:200]
         who = self._access.who if self._access else "this account"
         if status == 429 or "ateLimitExceeded" in reason:

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from git_models import git, jsons
 from git_models.errors import RemoteError, UsageError
-from git_models.remotes import http, tokens, web
+from git_models.remotes import answers, http, tokens, web
 from git_models.remotes.base import Options, missing_extra
 
 API, OAUTH = "https://www.googleapis.com", "https://oauth2.googleapis.com"
@@ -90,11 +90,12 @@ def _of_service(file: str, client: http.Client, at: Hosts) -> Access:
 
 def _token(client: http.Client, at: Hosts, form: dict[str, str], who: str) -> Access:
     status, told = post(client, f"{at.oauth}/token", form)
-    if status != 200 or "access_token" not in told:
+    if status != 200:
         raise RemoteError(
             f"Google no longer accepts the sign-in of {who} ({told.get('error', status)})", "git models login gdrive"
         )
-    return Access(str(told["access_token"]), time.monotonic() + float(told.get("expires_in", 3600)) - 60, who)
+    token, lasts = answers.text(told.get("access_token"), HOST), answers.number(told.get("expires_in", 3600), HOST)
+    return Access(token, time.monotonic() + lasts - 60, who)
 
 
 def device(name: str, options: Options, client_id: str) -> dict[str, Any]:

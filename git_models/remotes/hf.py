@@ -18,9 +18,9 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urlencode
 
-from git_models import git, jsons
+from git_models import git, urls
 from git_models.errors import ModelsError, NotThere, RemoteError, Transient, UsageError
-from git_models.remotes import hf_parts, http, web
+from git_models.remotes import answers, hf_parts, http, web
 from git_models.remotes.base import Advance, Held, Options, Upload
 from git_models.remotes.unfinished import note_for
 
@@ -111,7 +111,8 @@ class Hub:
             # A form, as the official client sends it: mirrors of the Hub take nothing else.
             form = urlencode({"paths": paths, "expand": "False"}, doseq=True)
             answer = self._json("POST", url, form, "read", _FORM)
-            found |= {held.asset: held for item in answer if (held := self._held(item))}
+            listed = answers.mappings(answer or None, self._host)
+            found |= {held.asset: held for item in listed if (held := self._held(item))}
         return {name: found[name] for name in names if name in found}
 
     def list(self) -> Iterator[Held]:
@@ -124,7 +125,7 @@ class Hub:
                     return
                 if response.status_code != 200:
                     raise self._refused(response, "read")
-                answer = self._read(http.whole(response))
+                answer = answers.mappings(answers.read(http.whole(response), self._host), self._host)
                 url = response.links.get("next", {}).get("url")
             if url and http.origin(url) != http.origin(self._base):
                 raise RemoteError(f"{self._host} continues its list at another host: not followed")
@@ -137,8 +138,10 @@ class Hub:
         name = path.removeprefix(self.place.folder)
         if item.get("type", "file") != "file" or not _ASSET.fullmatch(name):
             return None
-        lfs = item.get("lfs") or {}
-        return Held(name, int(lfs.get("size", item.get("size", -1))), lfs.get("oid") or lfs.get("sha256"))
+        lfs = answers.mapping(item.get("lfs"), self._host)
+        sha256 = lfs.get("oid") or lfs.get("sha256")
+        size = answers.number(lfs.get("size", item.get("size")), self._host)
+        return Held(name, size, sha256 if isinstance(sha256, str) else None)
 
     # Up
 
@@ -169,8 +172,8 @@ class Hub:
             sample = base64.b64encode(source.read(512)).decode("ascii")
         url = f"{self._api}/preupload/{quote(self.place.revision, safe='')}"
         files = [{"path": path, "sample": sample, "size": upload.size}]
-        answer = self._json("POST", url, {"files": files}, "write")
-        (told,) = answer.get("files") or [{}]
+        answer = answers.mapping(self._json("POST", url, {"files": files}, "write"), self._host)
+        told = next(iter(answers.mappings(answer.get("files"), self._host)), {})
         if told.get("shouldIgnore"):
             raise RemoteError(
                 f"a .gitignore in {self.place.repo} keeps {path} out", f"look at {self._base}/{self.place.path}"
@@ -186,22 +189,26 @@ class Hub:
             "ref": {"name": self.place.revision},
         }
         url = f"{self._base}/{self.place.path}.git/info/lfs/objects/batch"
-        (told,) = self._json("POST", url, body, "write", _LFS).get("objects") or [{}]
-        if error := told.get("error"):
+        answer = answers.mapping(self._json("POST", url, body, "write", _LFS), self._host)
+        told = next(iter(answers.mappings(answer.get("objects"), self._host)), None)
+        if told is None:
+            raise answers.odd(self._host)
+        if error := answers.mapping(told.get("error"), self._host):
             raise RemoteError(f"{self._host} does not take {upload.asset}: {error.get('message', 'no reason given')}")
-        actions = told.get("actions")
+        actions = answers.mapping(told.get("actions"), self._host)
         if not actions:
             advance(upload.size)
             return  # it has these bytes, from a try that was killed or another repository
-        target = str(actions["upload"]["href"])
-        given = {str(k): str(v) for k, v in (actions["upload"].get("header") or {}).items()}
+        way = answers.mapping(actions.get("upload"), self._host)
+        target = answers.text(way.get("href"), self._host)
+        given = {str(k): str(v) for k, v in answers.mapping(way.get("header"), self._host).items()}
         if "chunk_size" in given:
             with note_for(self._options, self.url, upload.asset) as note:
                 hf_parts.send(upload, target, given, note, self._send, self._tell, advance)
         else:
             self._send(target, upload, advance, given)
-        if verify := actions.get("verify"):
-            self._tell(str(verify["href"]), {"oid": upload.sha256, "size": upload.size})
+        if verify := answers.mapping(actions.get("verify"), self._host):
+            self._tell(answers.text(verify.get("href"), self._host), {"oid": upload.sha256, "size": upload.size})
 
     def _tell(self, url: str, what: Any) -> Any:
         return self._json("POST", self._checked(url), what, "write", _LFS)
@@ -292,13 +299,7 @@ class Hub:
             if response.status_code not in (200, 201):
                 raise self._refused(response, doing)
             data = http.whole(response)
-        return self._read(data)
-
-    def _read(self, data: bytes) -> Any:
-        try:
-            return jsons.read(data or b"{}")
-        except ValueError:
-            raise RemoteError(f"{self._host} sent something else than JSON") from None
+        return answers.read(data or b"{}", self._host)
 
     @property
     def _host(self) -> str:
@@ -312,6 +313,9 @@ class Hub:
     def _refused(self, response: requests.Response, doing: str) -> ModelsError:
         status, code = response.status_code, response.headers.get("X-Error-Code", "")
         where, page = f"{self.place.path} on {self._host}", f"{self._base}/{self.place.path}"
+        said = urls.redact(response.headers.get("X-Error-Message", ""))[:200]
+        if status == 413 or (status == 403 and "storage" in said.lower()):
+            return RemoteError(f"{where} is full: {said or 'no reason given'}", f"look at {page}")
         if code == "GatedRepo":
             return RemoteError(f"{where} is gated", f"open {page}, accept its terms, then the same command again")
         if status == 401 and self._token():
@@ -328,8 +332,6 @@ class Hub:
                 f"the token may not {doing} {where}",
                 f"{self._base}/settings/tokens: a fine-grained token with 'Write access to contents' of this one",
             )
-        if status == 413 or "storage" in response.headers.get("X-Error-Message", "").lower():
-            return RemoteError(f"{where} is full: {response.headers.get('X-Error-Message', '')}", f"look at {page}")
         return http.refusal(response, response.url or self._base)
 
 

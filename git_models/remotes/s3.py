@@ -98,7 +98,7 @@ class S3:
                 f"s3: no AWS credentials were found, and strangers may not {doing} in {self.place.bucket}",
                 f"aws configure   # or: git config models.{self.name}.profile PROFILE",
             )
-        return explain(error, self.place.bucket, doing)
+        return explain(error, self.place.bucket, doing, self.name)
 
     def has(self, assets: Collection[str]) -> dict[str, Held]:
         """See Remote; the SHA-256 is the one that the uploader checked and wrote down. One HEAD each."""
@@ -263,7 +263,7 @@ def _connect(name: str, options: Options) -> tuple[Any, bool]:
         )
         return client, stranger
     except Exception as error:
-        raise explain(error, name, "connect") from error
+        raise explain(error, name, "connect", name) from error
 
 
 def _settings(name: str, top: str | None) -> dict[str, str]:

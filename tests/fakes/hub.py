@@ -31,6 +31,7 @@ class Hub:
         self.commits: list[str] = []
         self.parts: dict[str, dict[int, bytes]] = {}  # by upload: each question begins another, as the Hub does
         self.gone: set[str] = set()  # uploads whose addresses have expired
+        self.fault: tuple[str, Reply] | None = None  # (call, its answer, once)
         self._begun = 0
         self.asked: list[tuple[str, str, str]] = []  # method, path, Authorization
         self._faults: list[str] = []
@@ -75,25 +76,28 @@ class Hub:
         self.asked.append((request.method, request.path, request.headers.get("Authorization", "")))
         right = TOKENS.get(request.headers.get("Authorization", "").removeprefix("Bearer "), "")
         if request.headers.get("Authorization") and not right:
-            return _error(401, "", "Invalid credentials in Authorization header")
+            return error(401, "", "Invalid credentials in Authorization header")
         steps = request.path.strip("/").split("/")
         if steps == ["api", "whoami-v2"]:
             roles = {"displayName": "t", "role": right, "createdAt": "2026-01-02T03:04:05.000Z"}
             who = {"type": "user", "name": "ada", "fullname": "Ada", "orgs": [], "auth": {"accessToken": roles}}
-            return json_reply(200, who) if right else _error(401, "", "no token")
+            return json_reply(200, who) if right else error(401, "", "no token")
         if steps[:2] == ["complete", "lfs"]:
             return self._complete(steps[2], steps[3], request.body.json())
         api = steps[:2] == ["api", "models"]
         repo = "/".join(steps[2:4] if api else steps[:2]).removesuffix(".git")
         if repo != REPO or (self.private and not right):
-            return _error(404 if right else 401, "RepoNotFound", "Repository not found")
+            return error(404 if right else 401, "RepoNotFound", "Repository not found")
         if not api and steps[2] == "resolve":
             return self._resolve(request, "/".join(steps[4:]))
         if not api:
-            return self._batch(request.body.json()) if right == "write" else _error(403, "", "no write access")
+            return self._batch(request.body.json()) if right == "write" else error(403, "", "no write access")
         return self._call(steps[4], steps[6:], request, right)
 
     def _call(self, what: str, rest: list[str], request: Request, right: str) -> Reply:
+        if self.fault and self.fault[0] == what:
+            reply, self.fault = self.fault[1], None
+            return reply
         if what == "paths-info":
             wanted = [v for k, v in parse_qsl(b"".join(request.body.blocks()).decode()) if k == "paths"]
             return json_reply(200, [self._described(path) for path in wanted if path in self.files])
@@ -101,7 +105,7 @@ class Hub:
             folder = "/".join(rest)
             inside = [p for p in sorted(self.files) if p.rpartition("/")[0] == folder]
             if folder and not inside:
-                return _error(404, "EntryNotFound", "no such folder")
+                return error(404, "EntryNotFound", "no such folder")
             at = int(request.query.get("cursor", "0"))
             more = f"{self.url}{request.path}?cursor={at + 2}"
             headers = {"Link": f'<{more}>; rel="next"'} if len(inside) > at + 2 else {}
@@ -109,14 +113,14 @@ class Hub:
         if what == "revision":
             return json_reply(200, {"id": REPO, "sha": f"{len(self.commits):040x}", "siblings": []})
         if right != "write":
-            return _error(403, "", "You have read access but not the required permissions")
+            return error(403, "", "You have read access but not the required permissions")
         if what == "preupload":
             files = request.body.json()["files"]
             modes = [{"path": f["path"], "uploadMode": _mode(f["path"]), "shouldIgnore": False} for f in files]
             return json_reply(200, {"files": modes})
         if what == "commit":
             return self._commit([json.loads(line) for line in b"".join(request.body.blocks()).splitlines()])
-        return _error(404, "", what)
+        return error(404, "", what)
 
     def _described(self, path: str) -> dict[str, Any]:
         data = self.files[path]
@@ -127,7 +131,7 @@ class Hub:
 
     def _resolve(self, request: Request, path: str) -> Reply:
         if path not in self.files:
-            return _error(404, "EntryNotFound", "Entry not found")
+            return error(404, "EntryNotFound", "Entry not found")
         data = self.files[path]
         oid = hashlib.sha256(data).hexdigest()
         facts = {"X-Repo-Commit": f"{len(self.commits):040x}", "X-Linked-Size": str(len(data))}
@@ -156,10 +160,10 @@ class Hub:
         for part in body["parts"]:
             piece = self.parts[upload][part["partNumber"]]
             if part["etag"].strip('"') != hashlib.md5(piece, usedforsecurity=False).hexdigest():
-                return _error(400, "", "a part with another ETag")
+                return error(400, "", "a part with another ETag")
             data += piece
         if hashlib.sha256(data).hexdigest() != oid:
-            return _error(400, "", "wrong hash")
+            return error(400, "", "wrong hash")
         self.objects[oid] = data
         return json_reply(200, {})
 
@@ -169,7 +173,7 @@ class Hub:
             value = row["value"]
             if row["key"] == "lfsFile":
                 if value["oid"] not in self.objects:
-                    return _error(400, "", "the object was never uploaded")
+                    return error(400, "", "the object was never uploaded")
                 self.files[value["path"]] = self.objects[value["oid"]]
                 self.lfs.add(value["path"])
             elif row["key"] == "file":
@@ -197,6 +201,6 @@ def _ranged(request: Request, data: bytes, tag: str) -> Reply:
     return Reply(206, data[start:stop], headers | {"Content-Range": f"bytes {start}-{stop - 1}/{len(data)}"})
 
 
-def _error(status: int, code: str, message: str) -> Reply:
+def error(status: int, code: str, message: str) -> Reply:
     headers = {"X_Error_Message": message, **({"X_Error_Code": code} if code else {})}
     return json_reply(status, {"error": message}, **headers)

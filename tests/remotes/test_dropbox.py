@@ -13,7 +13,7 @@ from git_models.errors import ModelsError, NotThere, RemoteError, Transient, Usa
 from git_models.remotes import dropbox as ours
 from git_models.remotes.base import Options, RateLimited, Upload
 from tests.fakes.dropbox import KEY, REFRESH, Dropbox, serve
-from tests.fakes.web import json_reply
+from tests.fakes.web import html_reply, json_reply
 from tests.helpers.sandbox import Sandbox
 
 DATA = hashlib.shake_128(b"a model").digest(900_007)
@@ -113,6 +113,11 @@ def test_all_pages_are_listed(account: Dropbox, tmp_path: Path) -> None:
         (json_reply(409, {"error_summary": "path/insufficient_space/"}), RemoteError, "is full", "free space"),
         (json_reply(409, {"error_summary": "path/no_write_permission/"}), RemoteError, "may only be read", "ask"),
         (json_reply(500, {}), Transient, "failed with status 500", ""),
+        (json_reply(409, {"error_summary": "too_many_write_operations/"}), RateLimited, "asks to wait", ""),
+        (json_reply(403, {"error_summary": "access_error/"}), RemoteError, "may only be read", "ask its owner"),
+        (json_reply(409, {"error_summary": "path/disallowed_name/"}), RemoteError, "disallowed_name", ""),
+        (html_reply(200, "Blocked"), RemoteError, "a proxy or a log-in page", "in a browser"),
+        (html_reply(403, "Blocked"), RemoteError, "may only be read", ""),
     ],
 )
 def test_every_refusal_is_a_sentence(
@@ -132,6 +137,17 @@ def test_whoever_is_first_stays(account: Dropbox, tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(ours.Dropbox, "_look", lambda *_: None)
     place().put(up, lambda _: None)
     assert account.files[f"/Apps/models/{up.asset}"] == b"\0first"
+
+
+def test_a_sign_in_that_was_taken_back_is_told(account: Dropbox, home: Path) -> None:
+    Sandbox(home).git(
+        *("config", "--global", "credential.https://api.dropboxapi.com.helper"),
+        f"!f() {{ echo username={KEY}; echo password=other-refresh-token; }}; f",
+    )
+    with pytest.raises(RemoteError, match="no longer accepts this sign-in") as caught:
+        place().has(["x.pt"])
+    assert caught.value.fix == "git models login dropbox"
+    assert "other-refresh-token" not in caught.value.what
 
 
 def test_nobody_signed_in_is_told(home: Path) -> None:

@@ -13,6 +13,7 @@ from git_models.errors import ModelsError, NotAModel, NotThere, RemoteError, Tra
 from git_models.remotes import gdrive as ours
 from git_models.remotes.base import Options, RateLimited, Upload
 from tests.fakes.drive import CLIENT, FOLDER, REFRESH, SECRET, Drive, error, serve
+from tests.fakes.web import html_reply
 from tests.helpers.sandbox import Sandbox
 
 DATA = hashlib.shake_128(b"a model").digest(900_007)
@@ -130,6 +131,13 @@ def test_a_name_that_occurs_twice_is_the_oldest_and_goes_as_one(account: Drive) 
         (error(403, "insufficientFilePermissions", "no"), RemoteError, "may not write", "as Editor"),
         (error(403, "cannotDownloadAbusiveFile", ""), NotAModel, "malware", ""),
         (error(503, "backendError", ""), Transient, "503", ""),
+        (error(429, "rateLimitExceeded", ""), RateLimited, "asks to wait", ""),
+        (error(403, "teamDriveFileLimitExceeded", ""), RemoteError, "is full", "free space"),
+        (error(403, "appNotAuthorizedToFile", ""), RemoteError, "may not write", "as Editor"),
+        (error(404, "notFound", "File not found: ."), RemoteError, "may not write", "as Editor"),
+        (html_reply(403, "Blocked"), RemoteError, "may not write", ""),
+        (html_reply(200, "Blocked"), RemoteError, "a proxy or a log-in page", "in a browser"),
+        (html_reply(502, "Bad gateway"), Transient, "502", ""),
     ],
 )
 def test_every_refusal_is_a_sentence(

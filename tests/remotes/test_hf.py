@@ -11,8 +11,9 @@ import pytest
 from git_models import remotes
 from git_models.errors import NotThere, RemoteError, Transient, UsageError
 from git_models.remotes import hf_parts
-from git_models.remotes.base import Options, Remote, Upload
-from tests.fakes.hub import Hub
+from git_models.remotes.base import Options, RateLimited, Remote, Upload
+from tests.fakes.hub import Hub, error
+from tests.fakes.web import Reply, html_reply, json_reply
 
 
 @pytest.fixture
@@ -185,6 +186,38 @@ def test_every_refusal_is_a_sentence(
         place.put(upload(tmp_path, "a-0123456789ab.pt"), lambda _: None)
     assert fix in caught.value.fix
     assert not token or token not in caught.value.what + caught.value.fix
+
+
+@pytest.mark.parametrize(
+    ("call", "reply", "kind", "words", "fix"),
+    [
+        ("preupload", json_reply(429, {}, Retry_After="7"), RateLimited, "asks to wait", ""),
+        ("preupload", error(401, "", "Token expired"), RemoteError, "does not accept the token", "HF_TOKEN"),
+        ("preupload", error(403, "GatedRepo", "gated"), RemoteError, "is gated", "accept its terms"),
+        ("preupload", error(404, "RevisionNotFound", "x"), RemoteError, "no revision main", "/branches"),
+        ("preupload", error(413, "", "too large"), RemoteError, "is full", "look at"),
+        ("preupload", error(403, "", "Private repository storage limit reached"), RemoteError, "is full", "look at"),
+        ("preupload", error(503, "", "maintenance"), Transient, "status 503", ""),
+        ("preupload", html_reply(200, "Blocked"), RemoteError, "a proxy or a log-in page", "in a browser"),
+        ("preupload", json_reply(200, {"files": [{"shouldIgnore": True}]}), RemoteError, "gitignore", "look at"),
+        ("commit", error(412, "", "A commit has happened since"), Transient, "somebody else committed", ""),
+        ("commit", error(429, "", "too many commits"), RateLimited, "asks to wait", ""),
+        ("commit", error(403, "", "no"), RemoteError, "may not write", "Write access"),
+    ],
+)
+def test_every_answer_that_is_none_is_a_sentence(
+    hub: Hub, place: Remote, call: str, reply: Reply, kind: type[RemoteError], words: str, fix: str, tmp_path: Path
+) -> None:
+    hub.fault = (call, reply)
+    with pytest.raises(kind, match=words) as caught:
+        place.put(upload(tmp_path, "a-0123456789ab.pt"), lambda _: None)
+        place.finish()
+    assert type(caught.value) is kind
+    assert fix in caught.value.fix
+    assert "hf_writer" not in caught.value.what + caught.value.fix
+    place.put(upload(tmp_path, "a-0123456789ab.pt"), lambda _: None)
+    place.finish()  # once that has passed, it goes on
+    assert "models/a-0123456789ab.pt" in hub.files
 
 
 def test_what_is_not_there_is_told(place: Remote) -> None:

@@ -56,8 +56,8 @@ def test_a_place_whose_library_is_missing_is_not_added(repo: Sandbox, bin_folder
 class Answer(Exception):
     """As botocore's ClientError."""
 
-    def __init__(self, code: str, status: int, **headers: str) -> None:
-        super().__init__(f"An error occurred ({code}) when calling: AWSAccessKeyId=AKIAABCDEFGHIJKLMNOP")
+    def __init__(self, code: str, status: int, said: str = "", **headers: str) -> None:
+        super().__init__(f"An error occurred ({code}) when calling: {said} AWSAccessKeyId=AKIAABCDEFGHIJKLMNOP")
         self.response = {
             "Error": {"Code": code},
             "ResponseMetadata": {"HTTPStatusCode": status, "HTTPHeaders": headers},
@@ -78,7 +78,36 @@ def named(name: str) -> Exception:
         (Answer("ExpiredToken", 400), RemoteError, "session has expired", "aws sso login"),
         (Answer("RequestTimeTooSkewed", 403), RemoteError, "clock differs", "timedatectl"),
         (Answer("QuotaExceeded", 403), RemoteError, "is full", "raise its quota"),
-        (Answer("PermanentRedirect", 301), RemoteError, "another region", "models.NAME.region"),
+        (Answer("PermanentRedirect", 301), RemoteError, "another region", "models.cloud.region REGION"),
+        (
+            Answer("PermanentRedirect", 301, **{"x-amz-bucket-region": "eu-west-3"}),
+            RemoteError,
+            "another region",
+            "git config models.cloud.region eu-west-3",
+        ),
+        (
+            Answer("AuthorizationHeaderMalformed", 400, **{"x-amz-bucket-region": "$(touch x)"}),
+            RemoteError,
+            "another region",
+            "models.cloud.region REGION",
+        ),
+        (
+            Answer("AccessDenied", 403, "not authorized to perform: kms:GenerateDataKey"),
+            RemoteError,
+            "key",
+            "kms:Decrypt",
+        ),
+        (Answer("KMS.DisabledException", 400), RemoteError, "encryption key", "ask its owner for kms:"),
+        (Answer("InvalidAccessKeyId", 403), RemoteError, "not known there", "models.cloud.profile"),
+        (Answer("SignatureDoesNotMatch", 403), RemoteError, "does not belong", "aws configure"),
+        (Answer("EntityTooLarge", 400), RemoteError, "larger than", "models.partSize"),
+        (Answer("XMinioStorageFull", 507), RemoteError, "is full", "free space"),
+        (Answer("TooManyRequests", 429), RateLimited, "asks to wait", ""),
+        (Answer("NoSuchUpload", 404), Transient, "damaged", ""),
+        (Answer("503", 503), Transient, "failed", ""),
+        (named("ResponseParserError"), RemoteError, "is no S3", "HTTPS_PROXY"),
+        (named("ProfileNotFound"), RemoteError, "profile does not exist", "git config models.cloud.profile"),
+        (named("ProxyConnectionError"), Offline, "X-Amz-Signature", ""),
         (Answer("InvalidObjectState", 403), RemoteError, "archive", "restore-object"),
         (Answer("SlowDown", 503, **{"retry-after": "9"}), RateLimited, "asks to wait", ""),
         (Answer("InternalError", 500), Transient, "failed with InternalError", ""),
@@ -94,7 +123,7 @@ def named(name: str) -> Exception:
 def test_every_error_is_a_sentence_without_secrets(
     error: Exception, kind: type[ModelsError], words: str, fix: str
 ) -> None:
-    told = explain(error, "team", "write")
+    told = explain(error, "team", "write", "cloud")
     assert type(told) is kind
     assert words in told.what
     assert fix in told.fix

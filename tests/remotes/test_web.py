@@ -145,6 +145,10 @@ def test_a_place_that_only_the_manifest_names_never_gets_a_password(serve: Serve
         (301, {"Location": "https://other.example/?token=abcdef"}, r"https://other.example/.token=\*\*\*: not fol", ""),
         (423, {}, "somebody has locked", ""),
         (503, {"Retry-After": "7"}, "asks to wait", ""),
+        (429, {}, "asks to wait", ""),
+        (409, {}, "does not exist and could not be made", ""),
+        (500, {}, "failed with status 500", ""),
+        (400, {}, "status 400", ""),
     ],
 )
 def test_every_refusal_is_a_sentence(
