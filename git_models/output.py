@@ -5,9 +5,10 @@ One `Output` is made by `main` from `-q`, `-v` and `--json` and handed to the co
 
 from __future__ import annotations
 
+import math
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TextIO
 
@@ -52,6 +53,15 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
 
+def _finite(value: Any) -> Any:
+    """`value` with None in place of NaN and infinity, for which JSON has no words."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, list | tuple) else value
+
+
 class Output:
     """Where a command's words go."""
 
@@ -90,7 +100,11 @@ class Output:
         if self.json:
             import json
 
-            _write(self.out, json.dumps(value, indent=2, sort_keys=False, ensure_ascii=True))
+            try:
+                text = json.dumps(value, indent=2, ensure_ascii=True, allow_nan=False)
+            except ValueError:
+                text = json.dumps(_finite(value), indent=2, ensure_ascii=True)
+            _write(self.out, text)
 
     @contextmanager
     def progress(self, verb: str, total: int) -> Iterator[Callable[[int], None]]:

@@ -105,6 +105,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "botocore": ("remotes.s3",),
     "google": ("remotes.gdrive_auth",),
     "keyring": ("remotes.tokens",),
+    "numpy": ("inspect.numbers",),
     "pygit2": ("index",),
     "requests": ("remotes",),
     "rich": ("output",),
@@ -117,7 +118,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "torch": (),
 }
 
-HEAVY = {"boto3", "keyring", "pygit2", "requests", "rich", "semver", "yaml"}
+HEAVY = {"boto3", "keyring", "numpy", "pygit2", "requests", "rich", "semver", "yaml"}
 
 MAX_LINES = 400
 

@@ -1,4 +1,4 @@
-"""Which models were added, changed, moved or removed, and with --tensors what changed in them.
+"""Which models were added, changed, moved or removed, with --tensors what changed in them, with --stat how far.
 
 Without a revision the work tree is compared with HEAD, with one the work tree with that, with two the
 second with the first. Only the models that the paths name, if any are given. One MODEL@VERSION is
@@ -14,14 +14,12 @@ from typing import Any, NamedTuple
 
 from git_models import exchange, git, inspect, lineage, manifests, repo, whereabouts
 from git_models.errors import ModelsError, UsageError
-from git_models.inspect import Comparison, Tensor
+from git_models.inspect import Comparison
 from git_models.manifest import Entry
-from git_models.output import Output, plural, safe, size
+from git_models.output import Output, safe, size
 from git_models.repo import Repo
 from git_models.sight import MODIFIED, Sight, states
 from git_models.versions import version_of
-
-_MOST_TENSORS = 40  # lines for each kind of change, unless -v asks for all
 
 
 class Changes(NamedTuple):
@@ -36,12 +34,15 @@ class Changes(NamedTuple):
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("words", nargs="*", metavar="REV|PATH", help="up to two revisions, then models or folders")
     parser.add_argument("--tensors", action="store_true", help="which tensors appeared, vanished or changed")
-    parser.add_argument("--fetch", action="store_true", help="with --tensors: fetch the versions that are not here")
-    parser.add_argument("--verify", action="store_true", help="with --tensors: trust no checksum in the files")
+    parser.add_argument("--stat", action="store_true", help="--tensors, and how far the numbers moved; epochs, metrics")
+    parser.add_argument("--fetch", action="store_true", help="with these two: fetch the versions that are not here")
+    parser.add_argument("--verify", action="store_true", help="with these two: trust no checksum in the files")
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
     here = repo.find()
+    if args.stat:
+        inspect.require_numpy()
     files: dict[str, str] = {}  # of the work tree, where that is the later side
     found = _of_versions(here, args.words, files) or _of_revisions(here, args.words, files)
     document: dict[str, Any] = {"added": [], "changed": [], "moved": [], "removed": []}
@@ -57,13 +58,17 @@ def run(args: argparse.Namespace, out: Output) -> int:
             if old.metrics.get(key) != new.metrics.get(key):
                 out.result(safe(f"           {key} {old.metrics.get(key, '-')} -> {new.metrics.get(key, '-')}"))
         item = {"path": new.path, "before": _described(old), "after": _described(new)}
-        if args.tensors:
+        if args.tensors or args.stat:
             try:
                 first = _file(here, old, args.fetch, out)
                 second = files.get(new.path) or _file(here, new, args.fetch, out)
-                compared = _compared(first, second, args.verify)
-                _tell(compared, out)
-                item["tensors"] = _counts(compared)
+                compared = _compared(first, second, args, out)
+                lines = inspect.training_lines(compared, out.verbose) if args.stat else []
+                for line in (*lines, *inspect.comparison_lines(compared, out.verbose)):
+                    out.result(safe(f"           {line}"))
+                item["tensors"] = inspect.comparison_json(compared)
+                if args.stat:
+                    item["stat"] = inspect.numbers_json(compared)
             except ModelsError as absent:
                 out.warn(f"{absent.what}, so its tensors are not compared\n  next: {absent.fix}")
                 code = 1
@@ -173,51 +178,12 @@ def _file(here: Repo, entry: Entry, fetch: bool, out: Output) -> str:
         return whereabouts.file_of(here, entry)
 
 
-def _compared(first: str, second: str, verify: bool) -> Comparison:
+def _compared(first: str, second: str, args: argparse.Namespace, out: Output) -> Comparison:
     with whereabouts.open_plain(first) as a, whereabouts.open_plain(second) as b:
         sizes = os.fstat(a.fileno()).st_size, os.fstat(b.fileno()).st_size
-        return inspect.compare((a, sizes[0]), (b, sizes[1]), verify=verify)
-
-
-def _tell(found: Comparison, out: Output) -> None:
-    pairs = (*found.dtype, *found.shape, *found.content)
-    counts = [
-        f"{plural(len(pairs), 'tensor')} changed ({size(sum(p.after.bytes for p in pairs))})",
-        f"{len(found.same)} the same ({size(sum(p.after.bytes for p in found.same))})",
-        *([f"{len(found.added)} added"] if found.added else []),
-        *([f"{len(found.removed)} removed"] if found.removed else []),
-        *([f"{len(found.unread)} unreadable"] if found.unread else []),
-    ]
-    out.result(f"           {', '.join(counts)}")
-    kinds = (
-        [f"+ {_shown(t)}" for t in found.added],
-        [f"- {_shown(t)}" for t in found.removed],
-        [f"~ {_shown(p.before)} -> {p.after.dtype} {list(p.after.shape)}" for p in (*found.dtype, *found.shape)],
-        [f"* {_shown(p.after)}" for p in found.content],
-        [f"? {_shown(p.after)}" for p in found.unread],
-    )
-    for lines in kinds:
-        most = len(lines) if out.verbose else _MOST_TENSORS
-        for line in lines[:most]:
-            out.result(safe(f"           {line}"))
-        if len(lines) > most:
-            out.result(f"           {lines[0][0]} and {len(lines) - most} more (-v shows all)")
-
-
-def _shown(tensor: Tensor) -> str:
-    return f"{tensor.name} {tensor.dtype} {list(tensor.shape)}"
-
-
-def _counts(found: Comparison) -> dict[str, Any]:
-    names = {"added": found.added, "removed": found.removed}
-    pairs = {"dtype": found.dtype, "shape": found.shape, "content": found.content, "unread": found.unread}
-    return {
-        **{kind: [t.name for t in tensors] for kind, tensors in names.items()},
-        **{kind: [p.after.name for p in both] for kind, both in pairs.items()},
-        "same": len(found.same),
-        "bytes_changed": sum(p.after.bytes for p in (*found.dtype, *found.shape, *found.content)),
-        "bytes_same": sum(p.after.bytes for p in found.same),
-    }
+        with out.progress("comparing", sum(sizes) if args.stat else 0) as advance:
+            both = (a, sizes[0]), (b, sizes[1])
+            return inspect.compare(*both, verify=args.verify, measure=args.stat, advance=advance)
 
 
 def _size(entry: Entry) -> str:

@@ -9,8 +9,12 @@ from __future__ import annotations
 
 from typing import BinaryIO
 
-from git_models.inspect.compare import Comparison, Pair, compare, tensor_digests
+from git_models.inspect.changes import comparison_json, comparison_lines, numbers_json, training_lines
+from git_models.inspect.compare import Comparison, compare, tensor_digests
 from git_models.inspect.metadata import metadata
+from git_models.inspect.numbers import Measured, Unmeasured
+from git_models.inspect.numbers import require as require_numpy
+from git_models.inspect.numbers import total as total_change
 from git_models.inspect.report import (
     Description,
     Finding,
@@ -22,6 +26,7 @@ from git_models.inspect.report import (
     report_json,
     report_lines,
 )
+from git_models.inspect.sides import Pair
 from git_models.inspect.sniff import look
 from git_models.inspect.tensors import parameters, tensors
 
@@ -29,18 +34,26 @@ __all__ = [
     "Comparison",
     "Description",
     "Finding",
+    "Measured",
     "Pair",
     "Report",
     "Tensor",
+    "Unmeasured",
     "Verdict",
     "compare",
+    "comparison_json",
+    "comparison_lines",
     "describe",
     "description_json",
     "description_lines",
+    "numbers_json",
     "report_json",
     "report_lines",
+    "require_numpy",
     "scan",
     "tensor_digests",
+    "total_change",
+    "training_lines",
 ]
 
 

@@ -57,7 +57,7 @@ class Tensor(NamedTuple):
     offset: int = -1  # of its first element in the storage, -1 if its elements are strewn about
     start: int = -1  # of its first element in the file
     crc: int = 0  # CRC-32 of the whole storage, from the archive's directory
-    layout: str = ""  # first element and strides, "" if it is all of the storage, row by row
+    layout: tuple[int, ...] = ()  # first element and strides, in elements; () if it is all of the storage, row by row
     trained: bool = True  # False for buffers, optimiser state and second copies
 
 

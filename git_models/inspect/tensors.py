@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from typing import Any, NamedTuple
 
 from git_models.inspect import allow
@@ -168,12 +168,14 @@ def _describe(found: _Found, look: Look) -> list[Tensor]:
 def _stored(
     found: _Found, look: Look, key: str, dtype: str, offset: int, shape: tuple[int, ...], strides: tuple[int, ...]
 ) -> Tensor:
+    if len(shape) != len(strides):
+        raise ValueError
     width = element_size(dtype)
     tensor = _plain(found, dtype, shape, width)
     place = look.storages.get(key)
     contiguous = all(
         size == 1 or stride == math.prod(shape[at + 1 :])
-        for at, (size, stride) in enumerate(zip(shape, strides, strict=False))
+        for at, (size, stride) in enumerate(zip(shape, strides, strict=True))
     )
     whole = contiguous and offset == 0 and (place is None or place.length == tensor.bytes)
     within = offset * width if contiguous else -1
@@ -182,7 +184,7 @@ def _stored(
         offset=within,
         start=place.start + within if place and place.start >= 0 and contiguous else -1,
         crc=place.crc if place else 0,
-        layout="" if whole else f"{offset}:{strides}",
+        layout=() if whole else (offset, *strides),
     )
 
 
@@ -257,15 +259,19 @@ def mark_trained(found: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
 
 def parameters(found: tuple[Tensor, ...]) -> int:
     """Trained elements; tensors that share their bytes are counted once."""
-    seen: set[tuple[str, str, tuple[int, ...]]] = set()
+    seen: set[Hashable] = set()
     total = 0
     for tensor in found:
         if not tensor.trained:
             continue
         if tensor.storage:
-            key = (tensor.storage, tensor.layout, tensor.shape)
-            if key in seen:
+            if (key := own_bytes(tensor)) in seen:
                 continue
             seen.add(key)
         total += tensor.elements
     return total
+
+
+def own_bytes(tensor: Tensor) -> Hashable:
+    """What tied tensors of one file have in common: storage and place in it."""
+    return tensor.storage, tensor.layout, tensor.shape

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import math
 import struct
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.commands.conftest import answer
+from tests.helpers import inside
 from tests.helpers.sandbox import Sandbox
-from tests.inspect.assembler import good_state, torch_entries, zipped
+from tests.inspect.assembler import good_state, pickled, torch_entries, zipped
 
 MODEL = "weights/best.pt"
 
@@ -99,3 +102,53 @@ def test_metrics_stand_side_by_side(twice: Sandbox) -> None:
     twice.write("models.yaml", text.rstrip("\n") + "\n    metrics: {map50: 0.91}\n")
     twice.git("commit", "-m", "Measure", "models.yaml")
     assert twice.models("diff", "HEAD~2").lines[1].split() == ["map50", "-", "->", "0.91"]
+
+
+def test_stat_says_how_far_each_tensor_moved(twice: Sandbox) -> None:
+    pytest.importorskip("numpy", reason="numpy is not installed (it is part of the extra dev)")
+    said = twice.models("diff", "HEAD^", "--stat").lines
+    assert said[1].strip() == "1 tensor changed (8 B), 1 the same (8 B)"
+    assert [line.split() for line in said[2:]] == [
+        ["L2", "relative", "largest", "tensor"],
+        ["4", "179%", "4", *["all", "1", "parameter", "tensor", "that", "changed"]],
+        ["4", "179%", "4", "state_dict.weight", "float32", "[2]"],
+    ]
+    (changed,) = answer(twice, "diff", "HEAD^", "--stat")["changed"]
+    assert changed["tensors"]["content"] == ["state_dict.weight"]
+    (tensor,) = changed["stat"]["tensors"]
+    assert tensor.pop("relative") == changed["stat"]["total"].pop("relative") == pytest.approx(4 / 5**0.5)
+    assert tensor == {
+        "name": "state_dict.weight",
+        "dtype": "float32",
+        "l2": 4.0,
+        "largest": 4.0,
+        "finite": 2,
+        "not_finite": {"before": 0, "after": 0},
+    }
+    assert changed["stat"]["total"] == {"tensors": 1, "l2": 4.0, "largest": 4.0, "where": "state_dict.weight"}
+    assert changed["stat"]["not_measured"] == []
+
+
+def test_stat_puts_what_the_files_say_of_their_training_side_by_side(repo: Sandbox) -> None:
+    pytest.importorskip("numpy", reason="numpy is not installed (it is part of the extra dev)")
+    for epoch, more in ((3, {"lr": 0.1}), (9, {"lr": 0.1, "mAP50": math.nan})):
+        root = pickled({"state_dict": {}, "epoch": epoch, "args": more, "name": "\x1b[2J\u202e"})
+        repo.write(MODEL, zipped(torch_entries(root)))
+        repo.models("add", MODEL, "--metric", f"mAP50=0.{epoch}")
+        repo.git("commit", "-m", f"Epoch {epoch}")
+    lines = [line.strip() for line in repo.models("diff", "HEAD^", "--stat").lines]
+    assert lines[1:] == [
+        "mAP50 0.3 -> 0.9",
+        "epoch 3 -> 9",
+        "args.mAP50 - -> NaN",
+        "0 tensors changed (0 B), 0 the same (0 B)",
+    ]
+    (changed,) = answer(repo, "diff", "HEAD^", "--stat")["changed"]
+    assert changed["stat"]["training"]["after"]["args"] == {"lr": 0.1, "mAP50": None}  # JSON knows no NaN
+
+
+def test_stat_without_numpy_names_the_command_that_installs_it(twice: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "numpy", None)
+    said = inside.models(twice, "diff", "HEAD^", "--stat", code=1)
+    assert said.out == ""
+    assert "numpy" in said.err and "next: pip install 'git-models[numpy]'" in said.err
