@@ -101,7 +101,8 @@ def _landed(item: Item, result: PartFile | ModelsError, land: Callable[[Item, st
     if isinstance(result, ModelsError):
         return result
     try:
-        land(item, result.path)
+        found = result.digests()  # an entry may name one hash alone
+        land(item._replace(sha256=found.sha256, md5=found.md5), result.path)
     except ModelsError as error:
         result.close()
         return error

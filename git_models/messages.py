@@ -162,6 +162,14 @@ def still_missing(count: int, total: int) -> str:
     return f"{plural(count, 'model')} ({size(total)}) not here yet: git models pull"
 
 
+def unpinned(paths: Sequence[str]) -> str:
+    """What a hook says of models that the manifest names by MD5 alone: two different files can have the same."""
+    return (
+        f"{plural(len(paths), 'model')} with an MD5 alone, not fetched: anybody can make two files of one MD5\n"
+        f"  next: git models pull {word(paths[0])} && git models add {word(paths[0])}   # records its SHA-256"
+    )
+
+
 def offline(count: int) -> str:
     """What a hook says when the network is gone."""
     return f"no network: {plural(count, 'model')} not fetched. When it is back: git models pull"

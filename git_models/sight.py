@@ -118,3 +118,13 @@ def tracked_by_git(names: Sequence[str]) -> set[str]:
     if not names:
         return set()
     return set(index.entries(names if len(names) <= 500 else ())) & set(names)
+
+
+def inside_others(repo: Repo, names: Sequence[str]) -> dict[str, str]:
+    """Path -> the folder above it that belongs to another repository: a submodule, also one that is not there yet."""
+    folders = {name[:at] for name in names for at, c in enumerate(name) if c == "/"}
+    others = {f for f in folders if os.path.lexists(os.path.join(repo.path(f), ".git"))}
+    if folders and os.path.lexists(repo.path(".gitmodules")):
+        listed = index.entries(sorted(folders) if len(folders) <= 500 else ())
+        others |= {path for path, (mode, _) in listed.items() if mode == "160000" and path in folders}
+    return {name: folder for name in names for folder in others if name.startswith(f"{folder}/")}

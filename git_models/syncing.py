@@ -38,7 +38,12 @@ def sync(here: Repo, out: Output, *, network: bool) -> None:
     done = _place(here, known, out)
     missing = [e for e in done.missing if e.sha256]
     if missing and _salvaged(here, missing):
-        missing = [e for e in _place(here, known, out).missing if e.sha256]
+        done = _place(here, known, out)
+        missing = [e for e in done.missing if e.sha256]
+    if unpinned := [e.path for e in done.missing if not e.sha256]:
+        out.warn(messages.unpinned(unpinned))
+        if not missing:
+            manifests.note_synced(here, raw, due=False)  # said once; there is nothing more to do
     if missing and network:
         _fetch(here, known, missing, out)
     elif missing and not caller.command(_FETCHING):

@@ -10,7 +10,7 @@ from git_models import lock, manifests, objects, placing, safety
 from git_models.errors import ModelsError
 from git_models.manifest import Entry
 from git_models.repo import Repo
-from git_models.sight import Sight, same, tracked_by_git
+from git_models.sight import Sight, inside_others, same, tracked_by_git
 
 
 class Synced(NamedTuple):
@@ -64,12 +64,15 @@ def _sync(
     new, old = manifests.parse(repo, raw), manifests.synced(repo)
     names = [p for p in new.models if p not in skip] if wanted is None else list(wanted)
     gone = [p for p in old.models if p not in new.models] if wanted is None else []
-    tracked = tracked_by_git([*names, *gone])
+    tracked, others = tracked_by_git([*names, *gone]), inside_others(repo, [*names, *gone])
     plan: list[Entry] = []
     kept, missing, refused, removed = [], [], [], []
     for path in names:
         entry = new.models[path]
         if path in tracked:
+            continue
+        if path in others:
+            refused.append((path, f"it lies in the repository {others[path]}, whose own models.yaml counts there"))
             continue
         if not entry.sha256 and entry.md5 in pinned:
             entry = entry._replace(sha256=pinned[entry.md5])
@@ -96,7 +99,7 @@ def _sync(
     missing += [e for e in plan if e.sha256 not in whole]
     plan = [e for e in plan if e.sha256 in whole]
     for path in gone:
-        if path in tracked:
+        if path in tracked or path in others:
             continue
         try:
             found = sight.digests(path)

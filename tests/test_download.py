@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from git_models import transfer
 from git_models.errors import NotThere, Transient
+from git_models.transfer import Item
 from tests.helpers.transfers import Bench, only_error
 
 
@@ -132,3 +134,14 @@ def test_a_land_that_fails_leaves_the_rest_of_the_batch(bench: Bench) -> None:
     outcome = transfer.download([item], str(bench.incoming), [source(bench, "best.pt")], land=land)  # type: ignore[list-item]
     assert only_error(outcome).what == "no room"
     assert not bench.download([item]).failed  # the bytes were kept
+
+
+@pytest.mark.parametrize("lacks", ["sha256", "md5"])
+def test_an_entry_with_one_hash_lands_with_both(bench: Bench, lacks: str) -> None:
+    item = bench.model("best.pt")
+    landed: list[Item] = []
+    short = item._replace(**{lacks: ""})
+    places = [source(bench, "best.pt")]
+    done = transfer.download([short], str(bench.incoming), places, land=lambda i, _: landed.append(i))  # type: ignore[arg-type]
+    assert done.done == (short,)
+    assert [(i.sha256, i.md5) for i in landed] == [(item.sha256, item.md5)]

@@ -21,6 +21,12 @@ PLACE = "github://ada/detector"
 ENTRY = Entry(BEST, "0" * 32, "4567890abcde" + "0" * 52, 17_090_379, "best-4567890abcde.pt")
 
 MOMENTS: dict[str, tuple[ModelsError | str, str]] = {
+    "an MD5 alone": (
+        messages.unpinned(["a b.pt", BEST]),
+        """\
+2 models with an MD5 alone, not fetched: anybody can make two files of one MD5
+  next: git models pull 'a b.pt' && git models add 'a b.pt'   # records its SHA-256""",
+    ),
     "a failed upload": (
         messages.upload_failed(1, PLACE, f"{BEST}: the connection to uploads.github.com broke", ""),
         """\
