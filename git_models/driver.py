@@ -1,4 +1,4 @@
-"""The merge driver for models.yaml in one clone: what makes git call `git models merge-driver`."""
+"""What git knows of models.yaml in one clone: how to merge it, and where in it a model begins."""
 
 from __future__ import annotations
 
@@ -10,30 +10,45 @@ from git_models import git, manifest
 from git_models.repo import Repo
 
 NAME = "git-models"
-_LINE = f"/{manifest.NAME} merge={NAME}\n"
+_LINES = (f"/{manifest.NAME} merge={NAME}\n", f"/{manifest.NAME} diff={NAME}\n")
+# Hunks of `git diff` are then headed by a model, and `git log -L:NAME:models.yaml` tells its history.
+_ENTRY = r"^  ([^ #].*):[[:space:]]*$|^[a-z]+:.*$"
 
 
 def install(repo: Repo) -> None:
-    """Tell git of the driver: in this clone's configuration and attributes, which nobody else gets."""
+    """Tell git: in this clone's configuration and attributes, which nobody else gets."""
     command = f"{shlex.quote(sys.executable)} -I -m git_models merge-driver %O %A %B %P"
     if git.text("config", "--get", f"merge.{NAME}.driver", cwd=repo.top, ok=(0, 1)) != command:
         git.run("config", f"merge.{NAME}.name", "models.yaml, model by model", cwd=repo.top)
         git.run("config", f"merge.{NAME}.driver", command, cwd=repo.top)
     text = _read(_file(repo))
-    if _LINE not in text:
+    lines = [line for line in _LINES if line not in text]
+    if _LINES[1] in lines and not _is_free(repo):
+        lines.remove(_LINES[1])
+    elif git.text("config", "--get", f"diff.{NAME}.xfuncname", cwd=repo.top, ok=(0, 1)) != _ENTRY:
+        git.run("config", f"diff.{NAME}.xfuncname", _ENTRY, cwd=repo.top)
+    if lines:
         os.makedirs(os.path.dirname(_file(repo)), exist_ok=True)
-        # The line comes first: what the user wrote below it wins, and stays as it is to the byte.
-        _write(_file(repo), _LINE + text)
+        # The lines come first: what the user wrote below them wins, and stays as it is to the byte.
+        _write(_file(repo), "".join(lines) + text)
+
+
+def _is_free(repo: Repo) -> bool:
+    """Has nobody said yet how models.yaml is to be compared?"""
+    return git.text("check-attr", "diff", "--", manifest.NAME, cwd=repo.top).endswith(": unspecified")
 
 
 def uninstall(repo: Repo) -> None:
     """Take both out; the rest stays to the byte."""
-    git.run("config", "--remove-section", f"merge.{NAME}", cwd=repo.top, ok=(0, 128))
-    text = _read(_file(repo))
-    if text == _LINE:
+    for section in (f"merge.{NAME}", f"diff.{NAME}"):
+        git.run("config", "--remove-section", section, cwd=repo.top, ok=(0, 128))
+    text = before = _read(_file(repo))
+    for line in _LINES:
+        text = text.replace(line, "", 1)
+    if before and not text:
         os.unlink(_file(repo))
-    elif _LINE in text:
-        _write(_file(repo), text.replace(_LINE, "", 1))
+    elif text != before:
+        _write(_file(repo), text)
 
 
 def _file(repo: Repo) -> str:

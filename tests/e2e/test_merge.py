@@ -147,4 +147,4 @@ def test_uninstall_takes_the_driver_out_and_leaves_the_rest_to_the_byte(repo: Sa
     repo.models("setup", "--uninstall")
     assert repo.read(".git/info/attributes") == before[0]
     left = set(repo.git("config", "--local", "--list").lines) - set(before[1])
-    assert not [line for line in left if line.startswith(("merge.", "core.fsmonitor"))]
+    assert not [line for line in left if line.startswith(("merge.", "diff.", "core.fsmonitor"))]
