@@ -121,8 +121,7 @@ def _module(url: str):  # type: ignore[no-untyped-def]
         return import_module(SCHEMES[scheme])
     others = _installed()
     if scheme not in others:
-        known = ", ".join(f"{s}://" for s in (*SCHEMES, *others))
-        raise UsageError(f"{url!r} names no place for models; a URL begins with one of {known}")
+        raise _no_place(url, scheme, (*SCHEMES, *others))
     try:
         return others[scheme].load()
     except ImportError as error:
@@ -130,6 +129,33 @@ def _module(url: str):  # type: ignore[no-untyped-def]
             f"what serves {scheme}:// ({others[scheme].value}) cannot be loaded: {error}",
             "install it again, or ask those who wrote it",
         ) from error
+
+
+_MEANT = {
+    **dict.fromkeys(("dav", "davs", "webdav", "webdavs", "nextcloud"), "webdav+https://HOST/FOLDER"),
+    **dict.fromkeys(("sftp", "scp", "rsync"), "ssh://HOST/FOLDER"),
+    **dict.fromkeys(("nfs", "smb", "cifs", "afp"), "/FOLDER   # where it is mounted"),
+    **dict.fromkeys(("gs", "gcs", "azure", "az", "b2", "onedrive", "box", "ftp", "ftps"), "rclone://NAME/PATH"),
+    **dict.fromkeys(("drive", "googledrive"), "gdrive://FOLDERID"),
+    **dict.fromkeys(("huggingface",), "hf://OWNER/REPO"),
+    **dict.fromkeys(("minio", "r2", "ceph"), "s3://BUCKET/PREFIX"),
+}
+"""Schemes that people try, and what they mean here."""
+
+
+def _no_place(url: str, scheme: str, known: Collection[str]) -> UsageError:
+    """A URL that nothing serves, with what may have been meant."""
+    from difflib import get_close_matches
+
+    from git_models import urls
+
+    close = get_close_matches(scheme, known, 1, 0.5)
+    meant = _MEANT.get(scheme) or (f"{close[0]}://…" if close else "")
+    return UsageError(
+        f"{urls.redact(url)!r} names no place for models; a URL begins with one of "
+        + ", ".join(f"{s}://" for s in sorted(known) if not s.endswith("+http")),
+        f"git models remote add NAME {meant}" if meant else "git models remote add -h",
+    )
 
 
 @cache

@@ -13,7 +13,7 @@ from git_models import git
 from git_models.errors import ModelsError, NotThere, RemoteError, StartOver, UsageError
 from git_models.remotes import http, web
 from git_models.remotes.base import Advance, Held, Options, Source, Upload, missing_extra
-from git_models.remotes.s3_errors import code_of, explain, status_of
+from git_models.remotes.s3_errors import code_of, explain, not_s3, status_of
 from git_models.remotes.s3_upload import send, send_parts
 
 WHOLE = 64 << 20
@@ -261,9 +261,24 @@ def _connect(name: str, options: Options) -> tuple[Any, bool]:
             config=config,
             verify=None if own or way.verify is True else way.verify,
         )
+        client.meta.events.register("after-call.s3", lambda **said: _no_page(name, **said))
         return client, stranger
     except Exception as error:
         raise explain(error, name, "connect", name) from error
+
+
+def _no_page(name: str, http_response: Any, parsed: dict[str, Any], model: Any, **_: Any) -> None:
+    """A proxy's page can be well-formed XML, and then boto3 reads an empty bucket in it. Raises RemoteError."""
+    if http_response.status_code >= 500:
+        return
+    if model.has_streaming_output or model.http["method"] == "HEAD":  # no body to look at; S3 always tells an ETag
+        page = http_response.status_code < 300 and "ETag" not in parsed
+    else:
+        page = http_response.content[:100].lstrip().lower().startswith((b"<!doctype html", b"<html"))
+    if page:
+        if body := parsed.get("Body"):
+            body.close()
+        raise not_s3(http.host_of(http_response.url), name)
 
 
 def _settings(name: str, top: str | None) -> dict[str, str]:

@@ -40,10 +40,6 @@ _WORDS: dict[str, tuple[str, str]] = {
     "SSOTokenLoadError": ("you are not signed in to AWS", "aws sso login"),
     "UnauthorizedSSOTokenError": ("the AWS sign-in has expired", "aws sso login"),
     "TokenRetrievalError": ("the AWS sign-in has expired", "aws sso login"),
-    "ResponseParserError": (
-        "what answers for {bucket} is no S3: is there a proxy or a log-in page in between?",
-        "look at models.{name}.endpoint and HTTPS_PROXY",
-    ),
     "InvalidBucketName": ("{bucket} is no name for a bucket there", "git models remote list"),
     "AllAccessDisabled": ("{bucket} is closed for everybody", "ask its owner"),
     "MethodNotAllowed": ("{bucket} takes no files this way", "look at models.{name}.endpoint"),
@@ -80,6 +76,8 @@ def explain(error: Exception, bucket: str, doing: str, name: str = "NAME") -> Mo
             f"s3: you may not {doing} in {bucket}: its encryption key is not yours to use ({code})",
             "ask its owner for kms:GenerateDataKey and kms:Decrypt on the key",
         )
+    if kind == "ResponseParserError":
+        return not_s3(bucket, name)
     if words := _WORDS.get(code) or _WORDS.get(kind):
         known = {"bucket": bucket, "name": name, "region": _region(error)}
         return RemoteError(f"s3: {words[0].format(**known)}", words[1].format(**known))
@@ -104,6 +102,14 @@ def explain(error: Exception, bucket: str, doing: str, name: str = "NAME") -> Mo
     if kind in _BROKEN:
         return Transient(f"s3: the connection broke ({said})")
     return RemoteError(f"s3: {bucket} refuses to {doing}: {said}")
+
+
+def not_s3(what: str, name: str) -> RemoteError:
+    """A page arrived in place of S3's answer."""
+    return RemoteError(
+        f"s3: what answers for {what} is no S3: is there a proxy or a log-in page in between?",
+        f"look at models.{name}.endpoint and HTTPS_PROXY",
+    )
 
 
 def _region(error: Exception) -> str:

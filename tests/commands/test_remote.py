@@ -85,6 +85,25 @@ def test_a_url_that_is_none_or_carries_a_secret_is_refused(repo: Sandbox, url: s
     assert snapshot(repo) == before
 
 
+@pytest.mark.parametrize(
+    ("url", "meant"),
+    [
+        ("s4://bucket/x", "s3://…"),
+        ("gdirve://FOLDER", "gdrive://…"),
+        ("sftp://host/folder", "ssh://HOST/FOLDER"),
+        ("davs://host/folder", "webdav+https://HOST/FOLDER"),
+        ("gs://bucket", "rclone://NAME/PATH"),
+        ("smb://nas/models", "/FOLDER   # where it is mounted"),
+        ("qqqq://x", "-h"),
+        ("relative/folder", "-h"),
+    ],
+)
+def test_a_scheme_that_is_none_leads_to_one_that_is(repo: Sandbox, url: str, meant: str) -> None:
+    told = repo.models("remote", "add", "x", url, code=2).err
+    assert "names no place for models; a URL begins with one of dropbox://, file://" in told
+    assert told.rstrip().endswith(meant)
+
+
 @pytest.mark.parametrize("name", ["-x", "a b", "a/b", ""])
 def test_a_name_that_is_none_is_refused(repo: Sandbox, name: str) -> None:
     repo.models("remote", "add", "--", name, "github://owner/repo", code=2)

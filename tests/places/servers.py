@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import getpass
+import http.client
 import json
 import os
 import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from tests.fakes.web import Reply, Request, Stream
 from tests.helpers.team import until
 
 BIN = Path(sys.executable).parent
@@ -191,6 +193,20 @@ def seaweedfs(folder: Path) -> Iterator[str]:
     log = folder / "log"
     with running(command, port, log, keys, lambda: b"S3 Endpoint" in log.read_bytes()):
         yield f"http://127.0.0.1:{port}"
+
+
+def forward(endpoint: str, request: Request, without: Collection[str] = ()) -> Reply:
+    """What the server at an endpoint answers to a request, with some of its headers left out."""
+    dropped = {"host", "expect", "transfer-encoding", *without}
+    connection = http.client.HTTPConnection(endpoint.partition("://")[2], timeout=30)
+    body = b"".join(request.body.blocks())
+    named = {k: v for k, v in request.headers.items() if k.lower() not in dropped}
+    connection.request(request.method, request.target, body, named)
+    answer = connection.getresponse()
+    headers = {k: v for k, v in answer.getheaders() if k.lower() not in ("connection", "transfer-encoding")}
+    length, data = int(headers.pop("Content-Length", 0)), answer.read()
+    connection.close()
+    return Reply(answer.status, data or Stream(length, ()), headers)
 
 
 SSHD = """\

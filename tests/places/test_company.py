@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import http.client
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,8 +13,8 @@ from git_models.errors import Offline, RemoteError, Transient
 from git_models.remotes import http as ours
 from git_models.remotes.base import Options, Upload
 from tests.fakes.company import Company
-from tests.fakes.web import Reply, Request, Stream
 from tests.places import servers
+from tests.places.servers import forward
 
 DATA = b"\0weights" * 9999
 ASSET = "best-0123456789ab.pt"
@@ -25,22 +24,8 @@ HOST = "s3.example.com"
 @pytest.fixture
 def company(moto: str, aws: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Company]:
     """The proxy; behind it is moto, as s3.example.com. No host is reached without it."""
-    port = int(moto.rpartition(":")[2])
-
-    def forward(request: Request) -> Reply:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-        body = b"".join(request.body.blocks())
-        named = {k: v for k, v in request.headers.items() if k.lower() not in ("host", "expect", "transfer-encoding")}
-        connection.request(request.method, request.target, body, named)
-        answer = connection.getresponse()
-        headers = {k: v for k, v in answer.getheaders() if k.lower() not in ("connection", "transfer-encoding")}
-        length, data = int(headers.pop("Content-Length", 0)), answer.read()
-        reply = Reply(answer.status, data or Stream(length, ()), headers)
-        connection.close()
-        return reply
-
     git.run("config", "--global", "models.cloud.endpoint", f"https://{HOST}")
-    with Company(tmp_path, {HOST: forward}) as proxy:
+    with Company(tmp_path, {HOST: lambda request: forward(moto, request)}) as proxy:
         yield proxy
 
 

@@ -17,6 +17,7 @@ from git_models.errors import NotThere, Offline, RemoteError
 from git_models.remotes import s3_upload
 from git_models.remotes.base import Options, Upload
 from git_models.remotes.s3 import S3
+from tests.fakes.web import Reply, Request, html_reply, listen
 from tests.helpers import ROOT
 from tests.helpers.sandbox import Sandbox
 from tests.helpers.team import until
@@ -114,6 +115,66 @@ def test_whoever_is_first_stays(
         Blind(place().place, "cloud", Options()).put(upload(tmp_path, asset, DATA[:size]), lambda _: None)
         assert read(place(), asset) == b"\0first"
         assert not client(request.getfixturevalue(name)).list_multipart_uploads(Bucket="models").get("Uploads")
+
+
+@pytest.mark.parametrize("size", [1000, len(DATA)])
+def test_a_server_that_knows_no_conditions_is_asked_without(
+    moto: str, home: Path, aws: None, size: int, small_parts: None, tmp_path: Path
+) -> None:
+    asked: list[str] = []
+
+    def answer(request: Request) -> Reply:
+        if request.headers.get("If-None-Match"):
+            asked.append(request.method)
+            said = b"<Error><Code>NotImplemented</Code><Message>A header is not implemented</Message></Error>"
+            return Reply(501, said, {"Content-Type": "application/xml"})
+        return servers.forward(moto, request)
+
+    faults: list[str] = []
+    listener = listen(answer, faults.append)
+    endpoint(home, "cloud", f"http://127.0.0.1:{listener.port}")
+    up, moved = upload(tmp_path, f"plain-{size}.pt", DATA[:size]), list[int]()
+    place().put(up, moved.append)
+    assert sum(moved) == size
+    assert len(asked) == 1
+    assert read(place(), up.asset) == DATA[:size]
+    listener.stop()
+    assert faults == []
+
+
+def test_a_page_in_place_of_s3_is_told(home: Path, aws: None, tmp_path: Path) -> None:
+    faults: list[str] = []
+    listener = listen(lambda _: html_reply(200, "Blocked"), faults.append)
+    endpoint(home, "cloud", f"http://127.0.0.1:{listener.port}")
+    steps: tuple[Callable[[], object], ...] = (
+        lambda: list(place().list()),
+        lambda: place().has(["best.pt"]),
+        lambda: place().get("best.pt"),
+        lambda: place().put(upload(tmp_path, "best.pt"), lambda _: None),
+        lambda: place().delete("best.pt"),
+    )
+    for step in steps:
+        with pytest.raises(RemoteError, match="is no S3: is there a proxy") as caught:
+            step()
+        assert caught.value.fix == "look at models.cloud.endpoint and HTTPS_PROXY"
+    listener.stop()
+
+
+def test_a_second_push_sends_nothing_although_the_etag_is_no_md5(
+    seaweedfs: str, home: Path, aws: None, small_parts: None, tmp_path: Path
+) -> None:
+    endpoint(home, "cloud", seaweedfs)
+    up, first = upload(tmp_path, "in-parts.pt"), place()
+    first.put(up, lambda _: None)
+    tag = client(seaweedfs).head_object(Bucket="models", Key=f"team/{up.asset}")["ETag"]
+    assert "-4" in tag and up.md5 not in tag
+    asked: list[str] = []
+    again = place()
+    again._client().meta.events.register("before-call.s3", lambda model, **_: asked.append(model.name))
+    item = transfer.Item(up.sha256, up.md5, up.size, up.asset, "in-parts.pt")
+    assert transfer.missing([item], again) == []
+    again.put(up, lambda _: None)
+    assert set(asked) == {"HeadObject"}
 
 
 def test_a_lone_file_comes_in_ranges_at_once(server: str, tmp_path: Path) -> None:

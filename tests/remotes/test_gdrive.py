@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -167,6 +168,16 @@ def test_a_sign_in_that_was_taken_back_is_told(account: Drive, home: Path) -> No
         place().has(["x.pt"])
     assert caught.value.fix == "git models login gdrive"
     assert SECRET not in caught.value.what
+
+
+def test_a_library_that_is_not_installed_is_named_with_the_line_to_type(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "google.auth", None)
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(home / "key.json"))
+    with pytest.raises(RemoteError, match="needs google-auth, which is not installed") as caught:
+        place().has(["x.pt"])
+    assert caught.value.fix == "pip install 'git-models[gdrive]'"
 
 
 def test_nobody_signed_in_is_told(home: Path) -> None:
