@@ -133,6 +133,7 @@ def make(
         for shelf in sorted(where, key=lambda s: s.place is not None):
             try:
                 if shelf.place is None:
+                    link.need_inside(repo.top, shelf.where)
                     drafts[shelf], digests = _draft(shelf.where, master or file, digests, advance)
                     master = master or drafts[shelf]
             except ModelsError as error:

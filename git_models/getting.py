@@ -116,6 +116,8 @@ def get(
                 "the same command with --force   # what is there is backed up first",
             )
     folder = os.path.dirname(where)
+    if repo:
+        link.need_inside(repo.top, folder)
     doubts: list[str] = []
 
     def land(what: Item, file: str) -> None:

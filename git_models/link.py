@@ -11,7 +11,7 @@ import stat
 import time
 from collections.abc import Callable
 
-from git_models.errors import ModelsError
+from git_models.errors import ModelsError, word
 from git_models.hashing import BLOCK, Digests, Hasher
 
 _FICLONE = 0x40049409  # linux/fs.h: share the extents of another file (btrfs, xfs)
@@ -192,6 +192,24 @@ def open_parent(top: str, path: str, create: bool = False) -> tuple[int, str]:
         os.close(at)
         raise
     return at, name
+
+
+def need_inside(top: str, folder: str) -> None:
+    """Raise ModelsError where an absolute path below `top` leads out of it, or into git's own folder, by a link.
+
+    A commit can bring links. Folders outside `top` are the user's own choice, and so are the links there.
+    """
+    if not folder.startswith(top + os.sep):
+        return
+    written, real = os.path.relpath(folder, top), os.path.relpath(os.path.realpath(folder), os.path.realpath(top))
+    inside, gits = real.split(os.sep)[0] != os.pardir, real.split(os.sep)[0] == ".git"
+    if inside and (not gits or written.split(os.sep)[0] == ".git"):
+        return
+    where = os.path.realpath(folder)
+    raise ModelsError(
+        f"{written} leads out of the work tree, to {where}, by a link that a commit may have brought",
+        f"name that folder itself, if you mean it: {word(where)}" if inside or not gits else "",
+    )
 
 
 def regular(top: str, path: str) -> os.stat_result | None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import marshal
 import os
+import stat
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,12 +20,21 @@ _KEPT = 64  # parsed manifests
 
 
 def data(repo: Repo) -> bytes:
-    """The work tree's manifest as it is, b"" where there is none."""
+    """The work tree's manifest as it is, b"" where there is none. Raises ManifestError for what is no file."""
     try:
-        with open(repo.path(manifest.NAME), "rb") as file:
-            return file.read()
+        file = os.open(repo.path(manifest.NAME), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         return b""
+    except OSError as failed:
+        if failed.errno != errno.ELOOP:
+            raise
+        # A commit can bring a link to anything: to a file of yours, to a device without end.
+        raise ManifestError(f"{manifest.NAME} is a link; a manifest is a file", 0, f"ls -l {manifest.NAME}") from None
+    if not stat.S_ISREG(os.fstat(file).st_mode):
+        os.close(file)
+        raise ManifestError(f"{manifest.NAME} is no file", 0, f"ls -ld {manifest.NAME}")
+    with open(file, "rb") as stream:
+        return stream.read(manifest.MAX_BYTES + 1)
 
 
 def current(repo: Repo) -> Manifest:

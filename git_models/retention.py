@@ -6,7 +6,7 @@ import datetime
 import os
 from collections.abc import Sequence
 
-from git_models import backups, journal, places
+from git_models import backups, journal, link, places
 from git_models.backups import META, Backup
 from git_models.journal import Event
 from git_models.repo import Repo
@@ -51,6 +51,7 @@ def delete(repo: Repo, gone: Sequence[Backup]) -> None:
             for asset in (*(p.asset for p in backup.parts), backup.name, backup.name + META):
                 remote.delete(asset)
         else:
+            link.need_inside(repo.top, backup.shelf.where)
             for file in (backup.file, backup.file + META):
                 try:
                     os.unlink(file)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from git_models.manifest.values import (
     EMPTY,
     HEADER,
+    MAX_BYTES,
     NAME,
     Entry,
     Manifest,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = [
     "EMPTY",
     "HEADER",
+    "MAX_BYTES",
     "NAME",
     "Entry",
     "Manifest",

@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from git_models.errors import ManifestError
+from git_models.manifest.values import MAX_BYTES
 
 MAX_DEPTH = 8
 MEBIBYTE = 1 << 20
-MAX_BYTES = 64 * MEBIBYTE
 
 _MARKER = re.compile(r"^(?:<{7}|>{7})(?: |$)", re.M)
 # libyaml takes these for line ends, editors and git do not: a comment would hide what follows it.

@@ -9,6 +9,9 @@ from typing import Any, NamedTuple
 NAME = "models.yaml"
 """The manifest's path in the work tree."""
 
+MAX_BYTES = 64 << 20
+"""Of a manifest; a file of 10,000 models has 3 MB."""
+
 HEADER = (
     "# Weights are not in git. Get them: pip install git-models && git models pull\n"
     "# (or with curl from the release page). Managed by `git models`; safe to edit by hand.\n"

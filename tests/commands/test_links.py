@@ -1,162 +1,96 @@
-"""Models that lie elsewhere: what a link sends in place of the model lands nowhere, and the next address serves."""
+"""Links that a commit can bring lead no command out of the work tree, nor into git's own folder."""
 
 from __future__ import annotations
 
-import gzip
-import hashlib
-import re
-import shutil
-from collections.abc import Iterator
+import os
 from pathlib import Path
 
 import pytest
 
-from tests.fakes.internet import Internet
-from tests.fakes.web import Reply
+from tests.commands.conftest import MODEL
+from tests.helpers.inside import models
 from tests.helpers.sandbox import Sandbox, weights
 
-PATH = "weights/best.pt"
-DRIVE = "https://drive.google.com/file/d/ID_1/view?usp=sharing"
-FETCHED = "https://drive.usercontent.google.com/download?id=ID_1&export=download&confirm=t"
-LINK, MIRROR = "https://example.com/best.pt", "https://huggingface.co/ada/x/resolve/main/best.pt"
-OLD, MODEL = weights(40_000, 1), weights(50_000, 2)
-HTML = {"Content-Type": "text/html; charset=utf-8"}
-
 
 @pytest.fixture
-def net(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Internet]:
-    with Internet(tmp_path) as web:
-        for name, value in web.env.items():
-            monkeypatch.setenv(name, value)
-        yield web
+def linked(lone: Sandbox, tmp_path: Path) -> Sandbox:
+    """A work tree with a model, a backup of it, and links: to the outside, to git's folder, to a folder of its own."""
+    models(lone, "backup", MODEL)
+    (tmp_path / "outside").mkdir()
+    (lone / "own").mkdir()
+    for name, target in {"out": "../outside", "hooks": ".git/hooks", "in": "own", "deep/er": "../../outside"}.items():
+        (lone / name).parent.mkdir(exist_ok=True)
+        (lone / name).symlink_to(target)
+    return lone
 
 
-@pytest.fixture
-def work(repo: Sandbox) -> Sandbox:
-    """A repository without any place. What its second commit names is not here; what its first named still is."""
-    repo.write(PATH, MODEL)
-    repo.models("add", PATH)
-    repo.write("newer.yaml", repo.read("models.yaml"))
-    repo.git("rm", "-q", "--cached", "models.yaml")
-    for name in ("models.yaml", PATH):
-        (repo / name).unlink()
-    repo.write(PATH, OLD)
-    repo.models("add", PATH)
-    return repo
+OUT = ("out/", "out/x.pt", "out/new/x.pt", "hooks/pre-commit", "deep/er/x.pt", "in/../out/x.pt")
 
 
-def named(work: Sandbox, *urls: str) -> None:
-    """The manifest now names the new bytes, at these addresses; nothing holds them here."""
-    text = work.read("newer.yaml").decode()
-    listed = ", ".join(f'"{url}"' for url in urls)
-    work.write("models.yaml", re.sub(r"( +)(asset: .*\n)", rf"\1\2\1urls: [{listed}]\n", text))
-    held(work).unlink()
-
-
-def held(work: Sandbox) -> Path:
-    """Where the store has the new bytes."""
-    files = (p for p in (work / ".git/models/objects").rglob("*") if p.is_file())
-    (found,) = (p for p in files if p.stat().st_size == len(MODEL))
-    return found
-
-
-PAGES = {
-    "scan": (Reply(200, b"<!DOCTYPE html><title>Virus scan warning</title>", HTML), "virus-scan page"),
-    "quota": (Reply(200, b"<html>Too many users have viewed or downloaded", HTML), "quota of this file is used up"),
-    "sign in": (Reply(200, b"<html><title>Sign in - Google Accounts</title>", HTML), "sign-in page"),
-    "as bytes": (b"<!DOCTYPE html><title>Virus scan warning</title>", "an HTML page|bytes"),
-}
-
-
-@pytest.mark.parametrize("page", PAGES)
-def test_a_page_of_drive_lands_nowhere(work: Sandbox, net: Internet, page: str) -> None:
-    net.pages[FETCHED], said = PAGES[page]
-    named(work, DRIVE)
-    told = work.models("pull", "--no-setup", code=1)
-    assert any(words in told.err for words in said.split("|"))
-    assert work.read(PATH) == OLD
-    assert list((work / ".git/models/incomplete").glob("*")) == []
-
-
-def test_a_page_of_drive_makes_the_next_address_serve(work: Sandbox, net: Internet) -> None:
-    net.pages[FETCHED], _ = PAGES["quota"]
-    net.pages[MIRROR] = MODEL
-    named(work, DRIVE, MIRROR)
-    work.models("pull", "--no-setup")
-    assert work.read(PATH) == MODEL
-
-
-@pytest.mark.parametrize(
-    "link", [DRIVE, "https://drive.google.com/open?id=ID_1", "https://drive.google.com/uc?id=ID_1"]
-)
-def test_no_file_is_called_view_or_open(repo: Sandbox, net: Internet, link: str) -> None:
-    net.pages[FETCHED] = MODEL
-    assert "does not say what the file is called" in repo.models("import", link, "weights/", code=2).err
-    repo.models("import", link, PATH)
-    assert repo.read(PATH) == MODEL
-
-
-def test_the_query_of_a_link_is_no_part_of_the_name(repo: Sandbox, net: Internet) -> None:
-    net.pages["https://www.dropbox.com/scl/fi/tok/best.pt?rlkey=k3y&dl=1"] = MODEL
-    repo.models("import", "https://www.dropbox.com/scl/fi/tok/best.pt?rlkey=k3y&dl=0", "weights/")
-    assert repo.read(PATH) == MODEL
-
-
-@pytest.mark.parametrize(
-    ("replaced", "words"),
-    [
-        (weights(51_568, 3), "51568 instead of 50000"),
-        (weights(50_000, 3), f"SHA-256 {hashlib.sha256(weights(50_000, 3)).hexdigest()[:12]}… instead of"),
-    ],
-    ids=["longer", "as long"],
-)
-def test_a_link_whose_bytes_were_replaced_is_told_and_never_taken(
-    work: Sandbox, net: Internet, replaced: bytes, words: str
+@pytest.mark.parametrize("command", ["download best.pt", "restore best.pt"])
+def test_a_destination_behind_a_link_is_refused_with_the_folder_behind_it(
+    linked: Sandbox, tmp_path: Path, command: str
 ) -> None:
-    net.pages[LINK] = replaced
-    named(work, LINK)
-    told = work.models("pull", "--no-setup", code=1)
-    assert words in told.err
-    assert f"git models import --force {LINK} {PATH}" in told.err
-    assert work.read(PATH) == OLD
-    named_before = work.read("models.yaml")
-    net.pages[MIRROR] = MODEL
-    work.write("models.yaml", named_before.decode().replace("]", f', "{MIRROR}"]'))
-    work.models("pull", "--no-setup")
-    assert work.read(PATH) == MODEL
+    hooks = sorted(os.listdir(linked / ".git/hooks"))
+    for dest in OUT:
+        said = models(linked, *command.split(), dest, code=1).err
+        assert "by a link that a commit may have brought" in said, dest
+    assert list((tmp_path / "outside").iterdir()) == []
+    assert sorted(os.listdir(linked / ".git/hooks")) == hooks
+    models(linked, *command.split(), "in/x.pt")  # it stays in the work tree
+    models(linked, *command.split(), str(tmp_path / "outside/x.pt"))  # the user said so
+    assert linked.read("own/x.pt") == (tmp_path / "outside/x.pt").read_bytes() == weights(4096)
 
 
-def test_only_import_force_takes_the_new_bytes(work: Sandbox, net: Internet) -> None:
-    net.pages[LINK] = weights(51_568, 3)
-    named(work, LINK)
-    work.models("import", LINK, PATH, code=1)
-    assert work.read(PATH) == OLD
-    work.models("import", "--force", LINK, PATH)
-    assert work.read(PATH) == weights(51_568, 3)
-    assert work.entries()[PATH]["size"] == 51_568
+@pytest.mark.parametrize("folder", ["out", "hooks", "deep/er/backups"])
+def test_a_folder_for_backups_behind_a_link_is_refused(linked: Sandbox, tmp_path: Path, folder: str) -> None:
+    linked.git("config", "models.backup", folder)
+    hooks = sorted(os.listdir(linked / ".git/hooks"))
+    assert "leads out of the work tree" in models(linked, "backup", MODEL, code=1).err
+    linked.weight(MODEL, seed=1)
+    assert "leads out of the work tree" in models(linked, "restore", MODEL, code=1).err, "what is in the way goes there"
+    assert linked.read(MODEL) == weights(4096, 1)
+    assert list((tmp_path / "outside").iterdir()) == []
+    assert sorted(os.listdir(linked / ".git/hooks")) == hooks
 
 
-def test_a_link_that_comes_encoded_is_hashed_decoded(work: Sandbox, net: Internet) -> None:
-    net.pages[LINK] = Reply(200, gzip.compress(MODEL), {"Content-Encoding": "gzip", "ETag": '"of the encoded"'})
-    named(work, LINK)
-    work.models("pull", "--no-setup")
-    assert work.read(PATH) == MODEL
+def test_no_backup_is_cleared_away_behind_a_link(linked: Sandbox, tmp_path: Path) -> None:
+    linked.git("config", "models.backup", str(tmp_path / "outside"))
+    for seed in (1, 2, 3):
+        linked.weight(MODEL, seed=seed)
+        models(linked, "backup", MODEL)
+    before = sorted(os.listdir(tmp_path / "outside"))
+    linked.git("config", "models.backup", "out")
+    models(linked, "backup", "--keep", "1", code=1)
+    assert sorted(os.listdir(tmp_path / "outside")) == before
 
 
-def test_a_signed_link_that_has_expired_is_told_and_a_place_with_credentials_serves(
-    work: Sandbox, net: Internet, place: Path, tmp_path: Path
-) -> None:
-    signed = "https://huggingface.co/store/best.pt?X-Amz-Expires=5&X-Amz-Signature=abcdef0123"
-    error = b"<?xml version='1.0'?><Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"
-    net.pages[signed] = Reply(403, error, {"Content-Type": "application/xml"})
-    net.pages[LINK] = Reply(302, headers={"Location": signed})
-    shutil.copy(held(work), tmp_path / "kept")
-    named(work, LINK)
-    told = work.models("pull", "--no-setup", code=1)
-    assert "the signed link to huggingface.co has expired" in told.err
-    assert "abcdef0123" not in told.out + told.err
-    assert work.read(PATH) == OLD
-    shutil.copy(tmp_path / "kept", place / work.entries()[PATH]["asset"])
-    work.models("remote", "add", "disk", place.as_uri(), "--local")
-    work.models("pull", "--no-setup")
-    assert work.read(PATH) == MODEL
+@pytest.mark.parametrize("folder", ["out", "hooks", "out/data", "deep/er"])
+def test_a_layout_behind_a_link_is_refused(linked: Sandbox, tmp_path: Path, folder: str) -> None:
+    linked.git("config", "models.remote", (tmp_path / "place").as_uri())
+    models(linked, "setup", "--no-hooks", "--layout", folder, code=1)
+    linked.git("config", "models.layout", folder)
+    hooks = sorted(os.listdir(linked / ".git/hooks"))
+    outside = linked.root.parent / "else.pt"
+    outside.write_bytes(weights(4096, 5))
+    for command in ("activate best.pt", "restore best.pt", "upload ../else.pt new.pt", f"backup {MODEL}"):
+        said = models(linked, *command.split(), code=1).err
+        assert "link" in said, command
+    assert list((tmp_path / "outside").iterdir()) == []
+    assert sorted(os.listdir(linked / ".git/hooks")) == hooks
+
+
+@pytest.mark.parametrize("target", ["/dev/zero", "/etc/passwd", "../outside/other.yaml", "nowhere", ".git/config"])
+def test_a_manifest_that_is_a_link_is_not_read(linked: Sandbox, target: str) -> None:
+    (linked / "models.yaml").unlink()
+    (linked / "models.yaml").symlink_to(target)
+    for command in ("status", "pull", "list", "check", "add own", f"add {MODEL}", "doctor"):
+        said = models(linked, *command.split(), code=1)
+        assert "models.yaml is a link" in said.out + said.err, command
+    assert os.path.islink(linked / "models.yaml")
+
+
+def test_a_manifest_without_end_is_not_read_to_its_end(linked: Sandbox) -> None:
+    with (linked / "models.yaml").open("r+b") as file:
+        file.truncate(1 << 40)  # sparse
+    assert "larger than" in models(linked, "status", code=1).err
