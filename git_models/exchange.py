@@ -235,10 +235,10 @@ def fetch(
     """
     sources = list(only) if only is not None else places.for_pull(repo, known)
     patience /= max(1, len(sources))
-    usable, problems = [], []
+    usable, problems, strangers = [], [], []
     for place in sources:
         if not place.approved:
-            out.warn(messages.told(messages.unapproved(place.name, place.url)))
+            strangers.append(messages.unapproved(place.name, place.url))
             continue
         try:
             usable.append((place, places.connect(repo, place, patience)))
@@ -246,8 +246,10 @@ def fetch(
             problems.append(failed)
     unique = list({e.sha256 or e.md5: e for e in wanted}.values())
     if not usable and not any(e.urls for e in unique):
-        error = problems[0] if problems else messages.no_place()
+        error = (problems or strangers or [messages.no_place()])[0]
         return Fetched((), tuple(Failure(e.path, error) for e in unique), {}, isinstance(error, Offline))
+    for stranger in strangers:
+        out.warn(messages.told(stranger))
     total = sum(max(e.size, 0) for e in unique)
     folder = os.path.join(repo.models, "incomplete")
     os.makedirs(folder, exist_ok=True)

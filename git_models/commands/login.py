@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import NamedTuple
 
 from git_models import remotes, repo
@@ -184,7 +185,8 @@ def _kept(service: str, host: str, what: tokens.Kept, options: Options, out: Out
     source = tokens.keep(host, what, options).source
     out.result(f"signed in at {service}; kept in {source}")
     if os.path.isabs(source):
-        out.note("only you can read that file; with pip install 'git-models[keyring]' the system's keyring is used")
+        why = "no keyring answers" if find_spec("keyring") else "for a keyring: pip install 'git-models[keyring]'"
+        out.note(f"only you can read that file; {why}")
     out.document({"host": host, "login": what.app, "source": source, "may_write": None})
     return 0
 

@@ -27,6 +27,8 @@ from git_models.remotes.unfinished import note_for
 if TYPE_CHECKING:
     import requests
 
+HUB = "https://huggingface.co"
+
 ASKED = 100
 """Paths in one question."""
 
@@ -94,8 +96,10 @@ class Hub:
         self.name = name
         self.url = place.url
         self._options = options
-        self._client = http.Client(options)
         self._base = _endpoint(name, options)
+        # A Hub that the user named may lie in their own network, whoever named the repository.
+        inside = options.from_manifest and self._base == HUB
+        self._client = http.Client(options._replace(from_manifest=inside))
         self._api = f"{self._base}/api/{place.kind}/{place.repo}"
         self._sent: dict[str, tuple[str, Upload]] = {}  # asset → how it is committed, and what it is
         self._lock = threading.Lock()
@@ -364,6 +368,6 @@ def _endpoint(name: str, options: Options) -> str:
     status, out = git.call("config", "--get", f"models.{name}.endpoint", cwd=options.top, ok=(0, 1))
     said = out.decode("utf-8", "replace").strip() if status == 0 else os.environ.get("HF_ENDPOINT", "")
     try:
-        return web.parse(said or "https://huggingface.co").root.rstrip("/")
+        return web.parse(said or HUB).root.rstrip("/")
     except UsageError as error:
         raise RemoteError(error.what, f"git config models.{name}.endpoint https://HOST") from error

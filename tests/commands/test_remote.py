@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,24 @@ def test_a_scheme_that_is_none_leads_to_one_that_is(repo: Sandbox, url: str, mea
     told = repo.models("remote", "add", "x", url, code=2).err
     assert "names no place for models; a URL begins with one of dropbox://, file://" in told
     assert told.rstrip().endswith(meant)
+
+
+def test_a_pull_from_a_place_that_nobody_approved_names_the_one_command(
+    repo: Sandbox, place: Path, clone: Callable[..., Sandbox]
+) -> None:
+    repo.models("remote", "add", "disk", str(place))
+    repo.weight("best.pt")
+    repo.models("add", "best.pt")
+    repo.git("commit", "-qm", "First")
+    repo.models("push")
+    repo.git("push", "-q", "origin", "HEAD")
+    text = repo.read("models.yaml").decode().replace(place.as_uri(), "webdav+https://dav.example.com/models")
+    repo.write("models.yaml", text)
+    repo.git("commit", "-qam", "Elsewhere")
+    repo.git("push", "-q", "origin", "HEAD")
+    told = clone("other").models("pull", "--no-setup", code=1).err
+    assert told.count("have not approved") == told.count("next:") == 1
+    assert "git models remote trust disk" in told
 
 
 @pytest.mark.parametrize("name", ["-x", "a b", "a/b", ""])

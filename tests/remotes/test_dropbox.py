@@ -172,6 +172,6 @@ def test_signing_in_keeps_a_refresh_token(account: Dropbox, repo: Sandbox, home:
     done = repo.models("login", "dropbox", input=f"{KEY}\nthe-code\n")
     assert "token_access_type=offline" in done.err
     assert done.lines == [f"signed in at Dropbox; kept in {home}/.config/git-models/tokens/api.dropboxapi.com.json"]
-    assert "git-models[keyring]" in done.err
+    assert "only you can read that file; " in done.err
     assert REFRESH not in done.out + done.err
     assert repo.models("remote", "test", "box").out.count("ok ") == 4

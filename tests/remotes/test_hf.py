@@ -156,6 +156,18 @@ def test_a_stranger_sends_no_token(hub: Hub, place: Remote, tmp_path: Path, monk
     assert {auth for _, _, auth in hub.asked} == {""}
 
 
+def test_a_hub_in_the_own_network_serves_a_repository_that_the_manifest_names(
+    hub: Hub, place: Remote, tmp_path: Path
+) -> None:
+    place.put(upload(tmp_path, "a-0123456789ab.pt"), lambda _: None)
+    place.finish()
+    hub.asked.clear()
+    stranger = remotes.open("hf://ada/weights/models", "hub", Options(from_manifest=True))
+    with stranger.get("a-0123456789ab.pt") as body:
+        assert b"".join(body) == b"\0weights" * 999
+    assert {auth for _, _, auth in hub.asked} == {""}
+
+
 def test_the_token_that_hf_auth_login_wrote_is_found(hub: Hub, home: Path, tmp_path: Path) -> None:
     folder = home / ".cache" / "huggingface"
     folder.mkdir(parents=True)
