@@ -18,7 +18,7 @@ from urllib.parse import quote, urlencode
 from git_models import urls
 from git_models.errors import ModelsError, NotAModel, NotThere, RemoteError, Transient, UsageError
 from git_models.remotes import answers, gdrive_auth, http
-from git_models.remotes.base import Advance, Held, Options, RateLimited, Upload, moment
+from git_models.remotes.base import Advance, Held, Options, RateLimited, Source, Upload, moment
 from git_models.remotes.unfinished import Note, note_for
 
 if TYPE_CHECKING:
@@ -218,6 +218,25 @@ class Drive:
                     raise NotThere(f"{asset} was deleted from {self.url}")
                 raise self._refused(response, "read")
         return http.answer(response, final, start, tag)
+
+    def take(self, source: Source, upload: Upload) -> bool:
+        """See Taking; from another folder that this account can read."""
+        if not isinstance(source, Drive) or source._hosts != self._hosts:
+            return False
+        held = source.has([upload.asset]).get(upload.asset)
+        if held is None or (held.size, held.sha256) != (upload.size, upload.sha256):
+            return False
+        if self.has([upload.asset]):
+            return True
+        url = f"{self._files}/{quote(source._ids[upload.asset])}/copy?supportsAllDrives=true&fields={quote(_FIELDS)}"
+        body = {"name": upload.asset, "parents": [self.folder], "description": upload.label}
+        kind = {"Content-Type": "application/json; charset=UTF-8"}
+        with self._ask("POST", url, json.dumps(body).encode(), kind) as response:
+            if response.status_code != 200:
+                raise self._refused(response, "write")
+            told = answers.mapping(answers.read(http.whole(response), self._host), self._host)
+        self._only_one(upload.asset, answers.text(told.get("id"), self._host))
+        return True
 
     def delete(self, asset: str) -> None:
         """See Remote; every file with that name."""

@@ -14,6 +14,8 @@ from tests.fakes.web import Reply, Request, json_reply, listen
 
 FOLDER, CLIENT, SECRET, REFRESH = "1FolderOfTheTeam", "client-1.apps", "GOCSPX-secretsecret", "1//refresh-token-000"
 
+OTHER = "1FolderOfTheArchive"
+
 
 @dataclass
 class File:
@@ -80,9 +82,16 @@ class Drive:
     def _files(self, request: Request, number: str) -> Reply:
         if not number:
             return self._list(request.query)
+        number, _, what = number.partition("/")
         found = next((f for f in self.files if f.id == number), None)
         if found is None:
             return error(404, "notFound", f"File not found: {number}.")
+        if what == "copy":
+            body = request.body.json()
+            if body["parents"][0] not in (FOLDER, OTHER):
+                return error(404, "notFound", f"File not found: {body['parents'][0]}.")
+            self.add(body["name"], found.data, body["parents"][0])
+            return json_reply(200, described(self.files[-1]))
         if request.method == "DELETE":
             self.files.remove(found)
             return Reply(204)

@@ -15,7 +15,7 @@ import pytest
 from git_models import remotes
 from git_models.errors import RemoteError
 from git_models.remotes.base import Upload
-from tests.fakes.drive import FOLDER, Drive, serve
+from tests.fakes.drive import FOLDER, OTHER, Drive, serve
 from tests.helpers.sandbox import Sandbox
 
 DATA = hashlib.shake_128(b"a model").digest(1 << 20)
@@ -87,6 +87,20 @@ def test_what_is_put_here_is_read_by_googles_client(
     assert got.getvalue() == DATA
     official.files().delete(fileId=told["id"]).execute()
     assert place.has(["w-0123456789ab.pt"]) == {}
+
+
+def test_what_googles_client_copies_is_a_file_of_the_other_folder(
+    account: Drive, official: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account.add("w-0123456789ab.pt", DATA)
+    (file,) = account.files
+    body = {"name": file.name, "parents": [OTHER]}
+    told = (
+        official.files().copy(fileId=file.id, body=body, supportsAllDrives=True, fields="id,sha256Checksum").execute()
+    )
+    assert told["sha256Checksum"] == hashlib.sha256(DATA).hexdigest()
+    monkeypatch.setenv("GOOGLE_ACCESS_TOKEN", "access-0")
+    assert [h.asset for h in remotes.open(f"gdrive://{OTHER}", "drive").list()] == [file.name]
 
 
 def test_a_service_account_signs_in_with_its_key(

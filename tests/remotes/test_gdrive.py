@@ -13,7 +13,7 @@ from git_models import remotes
 from git_models.errors import ModelsError, NotAModel, NotThere, RemoteError, Transient, UsageError
 from git_models.remotes import gdrive as ours
 from git_models.remotes.base import Options, RateLimited, Upload
-from tests.fakes.drive import CLIENT, FOLDER, REFRESH, SECRET, Drive, error, serve
+from tests.fakes.drive import CLIENT, FOLDER, OTHER, REFRESH, SECRET, Drive, error, serve
 from tests.fakes.web import html_reply
 from tests.helpers.sandbox import Sandbox
 
@@ -196,6 +196,23 @@ def test_signing_in_as_a_device_keeps_a_refresh_token(account: Drive, repo: Sand
     assert (home / ".config/git-models/tokens/oauth2.googleapis.com.json").exists()
     assert not any(secret in done.out + done.err for secret in (SECRET, REFRESH))
     assert repo.models("remote", "test", "drive").out.count("ok ") == 4
+
+
+def test_a_folder_takes_from_another_without_the_bytes_passing_here(account: Drive, tmp_path: Path) -> None:
+    source, target, up = place(), place(folder=OTHER), upload(tmp_path)
+    assert isinstance(target, remotes.Taking)
+    assert target.take(source, up) is False  # it is not there yet
+    source.put(up, lambda _: None)
+    sessions = len(account.sessions)
+    wrong = up._replace(sha256="0" * 64)
+    assert target.take(source, wrong) is False
+    for _ in range(2):
+        assert target.take(source, up) is True
+    assert len(account.sessions) == sessions
+    assert [(f.parent, f.data) for f in account.files] == [(FOLDER, DATA), (OTHER, DATA)]
+    assert target.has([up.asset])[up.asset].sha256 == up.sha256
+    with pytest.raises(RemoteError, match="may not write in the Drive folder 1Elsewhere"):
+        place(folder="1Elsewhere").take(source, up)  # type: ignore[attr-defined]
 
 
 def test_the_list_says_when(account: Drive) -> None:
