@@ -13,11 +13,11 @@ import hashlib
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import NamedTuple
 
-from git_models import link, statcache
+from git_models import linelog, link, statcache
 from git_models.errors import ModelsError
 from git_models.hashing import BLOCK, Digests, Hasher
 
@@ -26,7 +26,6 @@ _FEW = 8  # up to here an fsync each, beyond it one sync for all (1,000 files: 1
 
 # What is appended begins with this: a process may have been killed in the middle of its line.
 _AFTER_A_KILL = "\n"
-_LONG = 4 << 20  # bytes of the log of verified objects
 
 
 class Draft(NamedTuple):
@@ -113,9 +112,7 @@ def discard(draft: Draft) -> None:
 
 def seal(models: str, drafts: Sequence[Draft]) -> None:
     """Make objects of drafts: first all bytes reach the disk, then each gets its name."""
-    flush([d.file for d in drafts])
-    for draft in drafts:
-        take(models, draft.file, draft.digests.sha256)
+    take_all(models, [(d.file, d.digests.sha256) for d in drafts])
 
 
 def flush(files: Sequence[str]) -> None:
@@ -137,52 +134,45 @@ def take(models: str, file: str, oid: str, parent: int | None = None, was: os.st
     `was` is the stat that the verification rests on (default: the file is ours alone). If the file
     was written to since, the object is not noted as verified: its next use hashes it, and finds out.
     """
+    record = _renamed(models, file, oid, parent)
+    if was is None or (was.st_size, was.st_mtime_ns, was.st_ino) == (record[2], record[3], record[5]):
+        _verified(models, [record])
+
+
+def take_all(models: str, files: Sequence[tuple[str, str]]) -> None:
+    """Make objects of (file, SHA-256 of its bytes), files in the store's folders that nobody else writes to.
+
+    First all bytes reach the disk, then each file gets its name.
+    """
+    flush([file for file, _ in files])
+    _verified(models, [_renamed(models, file, oid) for file, oid in files])
+
+
+def _renamed(models: str, file: str, oid: str, parent: int | None = None) -> statcache.Record:
     target = path(models, oid)
-    os.makedirs(os.path.dirname(target), exist_ok=True)
-    os.rename(file, target, src_dir_fd=parent)
+    try:
+        os.rename(file, target, src_dir_fd=parent)
+    except FileNotFoundError:
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        os.rename(file, target, src_dir_fd=parent)
     now = time.time_ns()
-    st = os.stat(target)
-    if was is None or (was.st_size, was.st_mtime_ns, was.st_ino) == (st.st_size, st.st_mtime_ns, st.st_ino):
-        _verified(models, {oid: statcache.record(oid, "", st, now)})
+    return statcache.record(oid, "", os.stat(target), now)
 
 
 def _log(models: str) -> str:
     return os.path.join(models, "verified")
 
 
-def _line(record: statcache.Record) -> str:
-    return " ".join(map(str, (record[0], *record[2:]))) + "\n"
+def _verified(models: str, records: Iterable[statcache.Record]) -> None:
+    linelog.append(_log(models), [(r[0], *r[2:]) for r in records], keep=lambda oid: has(models, oid))
 
 
-def _verified(models: str, records: dict[str, statcache.Record]) -> None:
-    """Append to the log of verified objects: an append is atomic between processes.
-
-    A long log is written anew. What another process appends at that moment is forgotten, and hashed once more.
-    """
-    lines = "".join(map(_line, records.values()))
-    with open(_log(models), "a", encoding="ascii") as file:
-        file.write(_AFTER_A_KILL + lines)
-        grown = file.tell() > _LONG
-    if grown:
-        known = {oid: r for oid, r in _known(models).items() if has(models, oid)}
-        temporary = temp(models)
-        with open(temporary, "w", encoding="ascii") as file:
-            file.write("".join(map(_line, known.values())))
-        os.replace(temporary, _log(models))
-
-
-def _known(models: str) -> dict[str, statcache.Record]:
-    known: dict[str, statcache.Record] = {}
-    try:
-        with open(_log(models), encoding="ascii", errors="replace") as file:
-            for line in file:
-                fields = line.split()
-                if len(fields) == 6 and all(f.isdecimal() for f in fields[1:]):
-                    size, mtime, ctime, inode, at = map(int, fields[1:])
-                    known[fields[0]] = (fields[0], "", size, mtime, ctime, inode, at)
-    except FileNotFoundError:
-        pass
-    return known
+def _trusted(oid: str, known: Mapping[str, Sequence[str]], st: os.stat_result) -> bool:
+    fields = known.get(oid, ())
+    if len(fields) != 5 or not all(f.isdecimal() for f in fields):
+        return False
+    size, mtime, ctime, inode, at = map(int, fields)
+    return statcache.trusted((oid, "", size, mtime, ctime, inode, at), st)
 
 
 def checked(models: str, wanted: Sequence[str], full: bool = False) -> tuple[list[str], list[str]]:
@@ -191,8 +181,8 @@ def checked(models: str, wanted: Sequence[str], full: bool = False) -> tuple[lis
     A bad one is moved to `lost/`: its name promises bytes that it does not hold, and they may still
     be worth something to somebody.
     """
-    known = {} if full else _known(models)
-    good, bad, fresh = [], [], {}
+    known = {} if full else linelog.read(_log(models))
+    good, bad, fresh = [], [], []
     for oid in wanted:
         at = time.time_ns()
         try:
@@ -201,12 +191,12 @@ def checked(models: str, wanted: Sequence[str], full: bool = False) -> tuple[lis
             continue
         try:
             st = os.fstat(file)
-            if oid not in known or not statcache.trusted(known[oid], st):
+            if not _trusted(oid, known, st):
                 if link.hashed(file).sha256 != oid:
                     lose(models, oid)
                     bad.append(oid)
                     continue
-                fresh[oid] = statcache.record(oid, "", st, at)
+                fresh.append(statcache.record(oid, "", st, at))
         finally:
             os.close(file)
         good.append(oid)

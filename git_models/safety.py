@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from git_models import __version__, objects
+from git_models import __version__, linelog, objects
 from git_models.errors import ModelsError, word
 from git_models.manifest import Entry
 from git_models.output import safe
@@ -53,16 +53,12 @@ def judge(repo: Repo, path: str, oid: str, file: str) -> Judged:
     # The suffix is part of the question: a pickle named .safetensors gets past people.
     suffix = os.path.splitext(path)[1].lower()
     suffix = suffix if len(suffix) <= 16 and suffix[1:].isalnum() and suffix.isascii() else ""
-    note = os.path.join(repo.models, "scans", oid + suffix)
-    try:
-        with open(note, encoding="utf-8") as stream:
-            version, verdict, form, why = stream.read().split("\n")
-        if version == __version__ and verdict in _VERDICTS:
-            return Judged(verdict, form, why)
-    except (OSError, ValueError):
-        pass
+    known = linelog.read(_log(repo)).get(oid + suffix, ())
+    if len(known) == 4 and known[0] == __version__ and known[1] in _VERDICTS:
+        _, verdict, form, why = known
+        return Judged(verdict, form, why)
     judged = look(path, file)
-    _remember(note, "\n".join((__version__, *judged[:3])))
+    _remember(repo, (oid + suffix, __version__, *judged[:3]))
     return judged
 
 
@@ -83,14 +79,14 @@ def weighed(judged: Judged, setting: str) -> tuple[str, str]:
     return "", _said(judged) if setting != "off" and _doubtful(judged) else ""
 
 
-def _remember(note: str, text: str) -> None:
+def _log(repo: Repo) -> str:
+    return os.path.join(repo.models, "scans")
+
+
+def _remember(repo: Repo, row: tuple[str, ...]) -> None:
     """A cache: a failure to write it is no failure."""
-    temp = f"{note}.{os.getpid()}"
     try:
-        os.makedirs(os.path.dirname(note), exist_ok=True)
-        with open(temp, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        os.replace(temp, note)
+        linelog.append(_log(repo), [row], keep=lambda key: objects.has(repo.models, key[:64]))
     except OSError:
         pass
 

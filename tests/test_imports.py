@@ -40,6 +40,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "inspect",
         "journal",
         "layout",
+        "linelog",
         "link",
         "lock",
         "manifests",

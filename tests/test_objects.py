@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from git_models import objects
+from git_models import linelog, objects
 from git_models.errors import ModelsError
 from tests.helpers.sandbox import weights
 
@@ -91,13 +91,13 @@ def test_an_absent_object_is_neither_good_nor_bad(models: str) -> None:
 def test_a_broken_line_in_the_log_of_verified_objects_does_no_harm(models: str) -> None:
     (oid,) = keep(models, weights(100))
     with open(os.path.join(models, "verified"), "ab") as log:
-        log.write(b"\xff\xff garbage\n" + oid.encode() + b" 1 2\n")
+        log.write(b"\xff\xff garbage\n" + oid.encode() + b"\t1\t2\n")
     assert objects.checked(models, [oid]) == ([oid], [])
 
 
 def test_a_long_log_of_verified_objects_is_written_anew(models: str, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = keep(models, weights(100), weights(200, 1))
-    monkeypatch.setattr(objects, "_LONG", 10)
+    monkeypatch.setattr(linelog, "_LONG", 10)
     os.unlink(objects.path(models, first))
     (third,) = keep(models, weights(300, 2))
     log = Path(models, "verified").read_text().split()

@@ -78,8 +78,10 @@ def test_a_verdict_is_remembered_and_another_suffix_asks_anew(repo: Sandbox) -> 
     repo.write("sound.safetensors", SOUND)
     assert "its name says safetensors" in repo.models("add", "sound.pt", "sound.safetensors").err
     oid = repo.sha256("sound.pt")
-    notes = sorted(f.name for f in (repo / ".git/models/scans").iterdir())
-    assert notes == [f"{oid}.pt", f"{oid}.safetensors"]
+    notes = [line.split("\t")[0] for line in (repo / ".git/models/scans").read_text().split("\n") if line]
+    assert sorted(notes) == [f"{oid}.pt", f"{oid}.safetensors"]
+    repo.models("add", "sound.pt", "sound.safetensors")
+    assert (repo / ".git/models/scans").read_text().count(oid) == 2
 
 
 def test_pull_leaves_it_in_the_store_and_brings_the_rest(poisoned: Sandbox) -> None:

@@ -84,6 +84,7 @@ def test_only_full_reads_again_what_seems_unchanged(recorded: Sandbox) -> None:
     st = rotten.stat()
     oid = rotten.parent.name + rotten.name
     with (recorded / ".git/models/verified").open("a") as known:  # as if a disk had lost bits after it was hashed
-        known.write(f"\n{oid} {st.st_size} {st.st_mtime_ns} {st.st_ctime_ns} {st.st_ino} {st.st_ctime_ns + 10**10}\n")
+        fields = (oid, st.st_size, st.st_mtime_ns, st.st_ctime_ns, st.st_ino, st.st_ctime_ns + 10**10)
+        known.write("\n" + "\t".join(map(str, fields)) + "\n")
     recorded.models("verify")
     assert "failed its hash" in recorded.models("verify", "--full", code=1).out
