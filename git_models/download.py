@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 from git_models import messages, patterns
 from git_models.errors import ModelsError, NotAModel, NotThere, Offline, RemoteError, StartOver, Transient
 from git_models.output import size as shown
-from git_models.partfile import Cut, PartFile, disk, sweep
+from git_models.partfile import SMALL, Cut, PartFile, disk, sweep
 from git_models.remotes import links as direct
 from git_models.remotes.base import Advance, Body, Options, Remote, Source
 from git_models.workers import Crew, Item, Outcome, Pace, Stopped, Wait, each
@@ -154,7 +154,7 @@ class _Batch:
         """The verified file of an item. Raises ModelsError."""
         segments = _segments(item)
         cuts = [Cut(s.stop, p.sha256, p.asset) for s, p in zip(segments, item.parts, strict=False)]
-        part = PartFile(self.folder, key(item), cuts)
+        part = PartFile(self.folder, key(item), cuts, resumable=not 0 <= item.size <= SMALL)
         try:
             part.resume(item.size)
             if part.solid == item.size:

@@ -29,7 +29,7 @@ from git_models.repo import Repo
 from git_models.staging import stat_file
 from git_models.transfer import Item
 
-_RATE = 2e6  # bytes a second, assumed before the first upload
+_TOGETHER = 256  # small files that are flushed to the disk at once
 _TELLING = 5 * 10**6  # an upload of fewer bytes says nothing about the rate
 
 
@@ -131,7 +131,7 @@ def push(
     if dry_run or failed or not send:
         return Pushed(place, tuple(send) if dry_run else (), already, len(found), tuple(failed))
     total = sum(e.size for e in send)
-    seconds = estimate(repo, len(send), total)
+    seconds = transfer.estimate([item(e) for e in send], remote, _rate(repo))
     if warn_idle and seconds > 120:
         out.warn(messages.long_upload(seconds))
     elif seconds > 120:
@@ -175,17 +175,13 @@ def _at_readers(repo: Repo, place: Place, entries: Sequence[Entry]) -> set[str]:
     return found
 
 
-def estimate(repo: Repo, count: int, total: int) -> float:
-    """Seconds that an upload will take, by the rate of the last one.
-
-    GitHub takes 500 new assets an hour; beyond that the queue waits.
-    """
+def _rate(repo: Repo) -> float:
+    """Bytes a second of the last upload that said something about it."""
     try:
         with open(os.path.join(repo.models, "rate"), encoding="ascii") as file:
-            rate = max(float(file.read()), 1.0)
+            return max(float(file.read()), 1.0)
     except (OSError, ValueError):
-        rate = _RATE
-    return total / rate + max(0, count - 500) * 7.2
+        return transfer.RATE
 
 
 def _note_rate(repo: Repo, rate: float) -> None:
@@ -256,33 +252,44 @@ def fetch(
     objects.need_space(folder, total, plural(len(unique), "model"))
     pinned: dict[str, str] = {}
 
+    landed: list[tuple[str, str]] = []
+
     def land(what: Item, file: str) -> None:
         pinned[what.md5] = what.sha256
-        objects.flush([file])
-        objects.take(repo.models, file, what.sha256)
+        landed.append((file, what.sha256))
+        if what.size > transfer.SMALL or len(landed) == _TOGETHER:
+            settle()
+
+    def settle() -> None:
+        objects.take_all(repo.models, landed)
+        landed.clear()
 
     with out.progress("Downloading", total) as advance:
-        done = transfer.download(
-            [item(e) for e in unique],
-            folder,
-            [remote for _, remote in usable],
-            jobs=repo.config.jobs,
-            advance=advance,
-            land=land,
-            patience=patience,
-            wait=countdown(out),
-            links=remotes.links(remotes.Options(top=repo.top, from_manifest=True, patience=patience)),
-        )
+        try:
+            done = transfer.download(
+                [item(e) for e in unique],
+                folder,
+                [remote for _, remote in usable],
+                jobs=repo.config.jobs,
+                advance=advance,
+                land=land,
+                patience=patience,
+                wait=countdown(out),
+                links=remotes.links(remotes.Options(top=repo.top, from_manifest=True, patience=patience)),
+            )
+        finally:
+            settle()
     for place, _ in usable:
         objects.note_held(repo.models, place.url, [oid for oid, url in done.sources.items() if url == place.url])
     ok = {i.sha256 or i.md5 for i in done.done}
     failures = tuple(Failure(i.path, error) for i, error in done.failed)
     offline = bool(failures) and all(isinstance(f.error, Offline) for f in failures)
     got = tuple(e for e in unique if (e.sha256 or e.md5) in ok)
-    for entry in got:
-        oid = entry.sha256 or pinned.get(entry.md5, "")
-        came_from = done.sources.get(oid, "")
-        journal.note(repo.models, [Event("download", entry.path, oid, entry.size, came_from)])
+    oids = [e.sha256 or pinned.get(e.md5, "") for e in got]
+    events = (
+        Event("download", e.path, oid, e.size, done.sources.get(oid, "")) for e, oid in zip(got, oids, strict=True)
+    )
+    journal.note(repo.models, events)
     return Fetched(got, failures, pinned, offline)
 
 

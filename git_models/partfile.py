@@ -20,6 +20,9 @@ from git_models.hashing import BLOCK, Digests, Hasher
 OLD = 14 * 24 * 3600
 """Seconds after which an unfinished download is given up."""
 
+SMALL = 64 << 10
+"""A file of at most so many bytes is begun again rather than continued: keeping account would cost more."""
+
 
 class Cut(NamedTuple):
     """A stretch of the file with a digest of its own."""
@@ -51,18 +54,19 @@ class PartFile:
     name: a duplicate download is harmless, two writers in one file are not.
     """
 
-    def __init__(self, folder: str, key: str, cuts: Sequence[Cut] = ()) -> None:
+    def __init__(self, folder: str, key: str, cuts: Sequence[Cut] = (), resumable: bool = True) -> None:
         self._cuts = cuts
+        self._resumable = resumable
         self._lock = threading.Lock()
         self._note = os.path.join(folder, f"{key}.from")
         self.path = os.path.join(folder, f"{key}.part")
         with disk(folder):
-            self.fd = _claim(self.path)
+            self.fd = _claim(self.path) if resumable else -1
             if self.fd < 0:
                 self.path = os.path.join(folder, f"{key}.{os.getpid()}-{time.monotonic_ns()}.part")
                 self._note = f"{self.path}.from"
                 self.fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-        self._noted = self._read_note()
+        self._noted = self._read_note() if resumable else {}
         self._reset()
 
     def _reset(self) -> None:
@@ -157,12 +161,12 @@ class PartFile:
         """Remember for the next try where the bytes come from and how many of them are whole."""
         noted: dict[str, object] = {"source": source, "tag": tag} | ({"solid": self.solid} if ranges else {})
         with self._lock, disk(self._note):
-            if noted != self._noted:
+            if noted != self._noted and self._resumable:
                 temp = f"{self._note}.{os.getpid()}"
                 with open(temp, "w", encoding="utf-8") as file:
                     json.dump(noted, file)
                 os.replace(temp, self._note)
-                self._noted = noted
+            self._noted = noted
 
     def _read_note(self) -> dict[str, object]:
         try:
@@ -175,8 +179,9 @@ class PartFile:
     def close(self, landed: bool = False) -> None:
         """Let go of the file. What can be continued is kept; so is one that `landed`, to be moved away."""
         self._hasher.close()
-        empty = os.fstat(self.fd).st_size == 0
-        for path in ([self.path] if empty and not landed else []) + ([self._note] if empty or landed else []):
+        useless = not self._resumable or os.fstat(self.fd).st_size == 0
+        noted = self._resumable and (useless or landed)
+        for path in ([self.path] if useless and not landed else []) + ([self._note] if noted else []):
             try:
                 os.unlink(path)
             except FileNotFoundError:

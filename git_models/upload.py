@@ -24,7 +24,7 @@ RATE = 5_000_000
 """Bytes a second that an upload makes where nothing is known: a good home line."""
 
 
-def estimate(items: Sequence[Item], remote: Remote, rate: int = RATE) -> float:
+def estimate(items: Sequence[Item], remote: Remote, rate: float = RATE) -> float:
     """Seconds that an upload takes: at `rate` bytes a second, and at what the service bears."""
     files = sum(len(item.assets) for item in items)
     line = sum(item.size for item in items) / rate

@@ -6,6 +6,7 @@ All retries of the program are decided here; adapters only say whether a failure
 from __future__ import annotations
 
 import random
+import sys
 import threading
 import time
 from collections import deque
@@ -184,6 +185,8 @@ def each(
             except BaseException as error:
                 results.put((task, error))
 
+    # A thread that comes back from the kernel waits so long for one that computes: with small files, at each call.
+    sys.setswitchinterval(0.0005)
     threads = [threading.Thread(target=work, daemon=True) for _ in range(min(jobs, len(tasks)))]
     for thread in threads:
         thread.start()

@@ -147,7 +147,7 @@ class Remote(Source, Protocol):
         ...
 
     def finish(self) -> None:
-        """Make what was put visible to readers; called once after the last `put` of a batch."""
+        """Make what was put visible to readers, and lasting; called once after the last `put` of a batch."""
         ...
 
     def delete(self, asset: str) -> None:

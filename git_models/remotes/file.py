@@ -87,7 +87,7 @@ class Folder:
                             yield Held(entry.name, st.st_size, at=max(st.st_mtime, st.st_ctime))
 
     def put(self, upload: Upload, advance: Advance) -> None:
-        """See Remote; the asset appears under its name complete and on disk, or not at all."""
+        """See Remote; the asset appears under its name complete, its bytes on disk, or not at all."""
         final = self._file(upload.asset)
         with self._words():
             self._make()
@@ -101,10 +101,11 @@ class Folder:
             finally:
                 if os.path.lexists(temp):
                     os.unlink(temp)
-            _sync_folder(self.path)
 
     def finish(self) -> None:
-        """See Remote; a folder shows everything at once."""
+        """See Remote; a folder shows everything at once, and after this its names are on disk, too."""
+        if os.path.isdir(self.path):
+            _sync_folder(self.path)
 
     def get(self, asset: str, start: int = 0, stop: int | None = None, tag: str | None = None) -> Reading:
         """See Remote; the tag is made of inode, size and time."""

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from git_models import getting
+from git_models.partfile import SMALL
 from tests.commands.conftest import MODEL, answer, snapshot
 from tests.commands.test_versions import twice  # noqa: F401 (a fixture)
 from tests.fakes.github import GitHub
@@ -233,14 +234,16 @@ def test_what_is_misspelt_or_private_is_told_apart(anywhere: Sandbox, hub: GitHu
 
 
 def test_what_is_built_to_run_code_does_not_land(anywhere: Sandbox, hub: GitHub) -> None:
-    stock(hub, "ada/tools", {"evil.pt": EVIL})
+    # What is smaller is soon fetched again, and not kept.
+    evil = torch_zip(pickled(call("os", "system", "echo marker")), [("archive/data/9", bytes(SMALL))])
+    stock(hub, "ada/tools", {"evil.pt": evil})
     refused = anywhere.models("download", "ada/tools:evil.pt", "x.pt", code=1).err
     assert "built to run code" in refused and "--allow-dangerous" in refused
     assert not anywhere.exists("x.pt")
     anywhere.git("config", "--global", "models.scan", "off")
     hub.forget()
     anywhere.models("download", "ada/tools:evil.pt", "x.pt")
-    assert anywhere.read("x.pt") == EVIL
+    assert anywhere.read("x.pt") == evil
     assert not hub.asked("blob")[1:], "what was verified before is not fetched again"
     assert os.listdir(anywhere.root) == ["x.pt"]
 
