@@ -123,16 +123,36 @@ def _look(paths: set[str], tips: list[str], known: list[str]) -> set[str]:
 
 
 def _render(paths: list[str], folders: list[str]) -> str:
-    lines = ["/" + _escape(p) for p in paths] if len(paths) <= _EXACT else sorted({_group(p) for p in paths})
+    lines = lines_for(paths)
     # The first: what a killed process leaves beside a model must not be committed.
     return "\n".join([BEGIN, link.UNFINISHED, *(f"/{_escape(f)}/" for f in folders), *lines, END, ""])
 
 
-def _group(path: str) -> str:
-    folder, _, name = path.rpartition("/")
-    suffix = name[name.rindex(".") :] if "." in name[1:] else ""
-    where = f"/{_escape(folder)}/" if folder else "/"
-    return where + (f"*{_escape(suffix)}" if suffix else _escape(name))
+def lines_for(paths: list[str]) -> list[str]:
+    """A line for each path; where these are too many, one for folder and suffix, the most crowded ones first.
+
+    A new weight beside few recorded ones is still seen by git then.
+    """
+    groups: dict[tuple[str, str], list[str]] = {}
+    for path in paths:
+        folder, _, name = path.rpartition("/")
+        suffix = name[name.rindex(".") :] if "." in name[1:] else "/" + name  # a name without one stands for itself
+        groups.setdefault((folder, suffix), []).append(path)
+    found, most = len(paths), len(paths)
+    for most in sorted({len(g) for g in groups.values()} - {1}, reverse=True):
+        if found <= _EXACT:
+            break
+        crowded = sum(1 for g in groups.values() if len(g) == most)
+        found -= crowded * (most - 1)
+    else:
+        most = 1
+    lines = []
+    for (folder, suffix), group in groups.items():
+        if len(group) <= most:
+            lines += ["/" + _escape(path) for path in group]
+        else:
+            lines.append(f"/{_escape(folder)}/*{_escape(suffix)}" if folder else f"/*{_escape(suffix)}")
+    return sorted(lines)
 
 
 def _escape(path: str) -> str:

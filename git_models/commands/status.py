@@ -30,29 +30,31 @@ def run(args: argparse.Namespace, out: Output) -> int:
     loose = {s.entry.sha256 for s in found} - held - {""}
     # Objects of a clone whose held/ notes are young: what a pushed commit names was uploaded before it.
     pushed = held | (history.names_pushed(here, loose) if loose else set())
-    here_too = {s.path: bool(s.entry.sha256) and objects.has(here.models, s.entry.sha256) for s in found}
     rows = []
     for state in found:
         words = [state.state]
         if state.entry.sha256 and state.entry.sha256 not in pushed and not state.entry.urls:
             words.append("not pushed")
-        if state.state == MISSING and here_too[state.path]:
+        if state.state == MISSING and state.entry.sha256 and objects.has(here.models, state.entry.sha256):
             words.append("in the store")
         rows.append((state, words))
     strangers, ignored = unrecorded(here, known)
     holders = places.holders(here, known)
+    lines = []
     for state, words in rows:
         if words != [OK] or out.verbose:
             on = ", ".join(p.name for p in holders.get(state.entry.sha256, ()))
             facts = f"{size(max(state.entry.size, 0))}{'; on ' if on else ''}{on}"
-            out.result(f"  {', '.join(words):<22} {state.path} ({facts})")
+            lines.append(f"  {', '.join(words):<22} {state.path} ({facts})")
+    if lines:
+        out.result("\n".join(lines))
     for path in strangers[:20]:
         out.result(f"  {'not recorded':<22} {path}")
     if len(strangers) > 20:
         out.result(f"  and {len(strangers) - 20} more that are not recorded")
     if ignored:
         shown = ", ".join(ignored[:3]) + (" …" if len(ignored) > 3 else "")
-        out.result(f"{plural(len(ignored), 'weight file is', 'weight files are')} hidden by .gitignore: {shown}")
+        out.result(f"git ignores {plural(len(ignored), 'weight file')} that nobody recorded: {shown}")
     strays, past = githooks.astray(here), audit.past_the_hooks(here, known)
     for finding in past[:20]:
         out.result(f"  {'past the hooks':<22} {finding.what}")
@@ -62,25 +64,26 @@ def run(args: argparse.Namespace, out: Output) -> int:
     if strays:
         what = ", ".join(h.event for h in strays)
         out.result(f"hooks edited, replaced or removed ({what}): git models doctor, then git models setup")
-    out.document(
-        {
-            "models": [
-                {
-                    "path": s.path,
-                    "state": s.state,
-                    "size": s.entry.size,
-                    "sha256": s.entry.sha256,
-                    "pushed": "not pushed" not in w,
-                    "on": [p.url for p in holders.get(s.entry.sha256, ())],
-                }
-                for s, w in rows
-            ],
-            "unrecorded": strangers,
-            "ignored": ignored,
-            "past_hooks": [f.path for f in past],
-            "hooks": [{"event": h.event, "state": h.state} for h in strays],
-        }
-    )
+    if out.json:
+        out.document(
+            {
+                "models": [
+                    {
+                        "path": s.path,
+                        "state": s.state,
+                        "size": s.entry.size,
+                        "sha256": s.entry.sha256,
+                        "pushed": "not pushed" not in w,
+                        "on": [p.url for p in holders.get(s.entry.sha256, ())],
+                    }
+                    for s, w in rows
+                ],
+                "unrecorded": strangers,
+                "ignored": ignored,
+                "past_hooks": [f.path for f in past],
+                "hooks": [{"event": h.event, "state": h.state} for h in strays],
+            }
+        )
     return 0
 
 
@@ -110,8 +113,8 @@ def unrecorded(here: repo.Repo, known: Manifest) -> tuple[list[str], list[str]]:
     answer = git.run("--no-optional-locks", "status", *flags, "--", *specs, cwd=here.top)
     copies = tuple(f"{folder}/" for folder in layout.copies(here, known.models))
     found: dict[str, list[str]] = {"??": [], "!!": []}
-    for item in answer.split(b"\0"):
-        kind, path = os.fsdecode(item[:2]), os.fsdecode(item[3:])
+    for item in os.fsdecode(answer).split("\0"):
+        kind, path = item[:2], item[3:]
         if kind in found and path not in known.models and not path.startswith(copies) and _is_weight(here, path):
             found[kind].append(path)
     return found["??"], found["!!"]

@@ -207,7 +207,7 @@ def test_a_weight_that_gitignore_hides_is_added_by_name_and_by_folder(work: Sand
     work.commit("Ignore weights")
     work.write("best.pt", ONE)
     work.write("runs/a/last.pt", TWO)
-    assert "2 weight files are hidden by .gitignore" in work.models("status").out
+    assert "git ignores 2 weight files that nobody recorded" in work.models("status").out
     work.models("add", "best.pt", "runs")
     work.git("commit", "-m", "Train")
     recorded(work, {"best.pt": ONE, "runs/a/last.pt": TWO})
