@@ -131,13 +131,21 @@ def _parts(file: str, asset: str, size: int, part_size: int) -> tuple[manifest.P
     return transfer.parts_of(file, asset, part_size)
 
 
-def make_entry(repo: Repo, known: Manifest, path: str, digests: Digests, file: str, fields: Mapping[str, Any]) -> Entry:
-    """The entry for these bytes at this path; what a person wrote about the model stays.
+def make_entry(
+    repo: Repo,
+    old: Entry | None,
+    alike: Iterable[Entry],
+    path: str,
+    digests: Digests,
+    file: str,
+    fields: Mapping[str, Any],
+) -> Entry:
+    """The entry for these bytes at this path, which had `old`; what a person wrote about the model stays.
 
-    `file` holds the bytes (read once more only when they go up in parts).
+    `alike` are the entries with the same bytes: one asset serves them all. `file` holds the bytes
+    (read once more only when they go up in parts).
     """
-    old = known.models.get(path)
-    twin = next((e for e in known.models.values() if e.sha256 == digests.sha256 and e.asset), None)
+    twin = next((e for e in alike if e.asset), None)
     asset = twin.asset if twin else manifest.asset_name(path, digests.sha256)
     parts = twin.parts if twin else _parts(file, asset, digests.size, repo.config.part_size)
     entry = renewed(old, path, digests, asset, parts)
@@ -236,19 +244,20 @@ def register(
     unchanged: list[str] = []
     moved: list[tuple[str, str]] = []
     changes: dict[str, Entry | None] = {}
-    staged = manifests.at(repo, "")
+    by_bytes, staged_by_bytes = _by_bytes(known), _by_bytes(manifests.at(repo, ""))
     for item in kept:
         old = known.models.get(item.path)
-        source = _moved_from(repo, known, item, changes) if old is None else None
+        alike = by_bytes.get(item.digests.sha256, ())
+        source = _moved_from(repo, alike, item, changes) if old is None else None
         if source is not None:
             changes[source.path] = None
             changes[item.path] = tagging.described(source._replace(path=item.path), fields)
             moved.append((source.path, item.path))
             continue
         file = objects.path(repo.models, item.digests.sha256)
-        entry = make_entry(repo, known, item.path, item.digests, file, fields)
+        entry = make_entry(repo, old, alike, item.path, item.digests, file, fields)
         # A commit that was aborted may have moved the entry on disk and not in the index.
-        stale = _moved_from(repo, staged, item, changes)
+        stale = _moved_from(repo, staged_by_bytes.get(item.digests.sha256, ()), item, changes)
         if stale is not None and stale.path not in known.models:
             changes[stale.path] = None
         (unchanged if entry == old else changed if old else new).append(item.path)
@@ -276,11 +285,18 @@ def register(
     return Added(tuple(new), tuple(changed), tuple(moved), tuple(unchanged), total, doubts)
 
 
-def _moved_from(repo: Repo, known: Manifest, item: Kept, changes: Mapping[str, Entry | None]) -> Entry | None:
-    """The entry whose file was renamed to this path: same bytes, and no file at the old path any more."""
+def _by_bytes(known: Manifest) -> Mapping[str, Sequence[Entry]]:
+    """The entries by their SHA-256."""
+    found: dict[str, list[Entry]] = {}
     for entry in known.models.values():
-        same = entry.sha256 == item.digests.sha256 and entry.path not in changes and entry.path != item.path
-        if same and not os.path.lexists(repo.path(entry.path)):
+        found.setdefault(entry.sha256, []).append(entry)
+    return found
+
+
+def _moved_from(repo: Repo, alike: Iterable[Entry], item: Kept, changes: Mapping[str, Entry | None]) -> Entry | None:
+    """The entry, of those with the same bytes, whose file was renamed to this path: at the old one is none any more."""
+    for entry in alike:
+        if entry.path != item.path and entry.path not in changes and not os.path.lexists(repo.path(entry.path)):
             return entry
     return None
 

@@ -85,7 +85,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
             out.result(f"would record {path} ({size(os.path.getsize(here.path(path)))})")
         out.document({"would_add": wanted})
         return 0
-    for path in wanted:
+    for path in wanted if here.config.naming else ():
         if path not in known.models:
             named = tagging.described(Entry(path), about)
             naming.refuse(here.config.naming, named, f"git models add {word(path)} --name", args.tag or "")
