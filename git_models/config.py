@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from git_models.errors import ModelsError
 
-_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([kmgt]?)i?b?", re.IGNORECASE)
+_SIZE = r"(?i:([0-9]+(?:\.[0-9]+)?)\s*([kmgt]?)i?b?)"
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 # What a repository can be asked for in one `git config` call.
 PATTERN = (
@@ -22,7 +22,7 @@ def parse_size(text: str) -> int:
 
     Raises ModelsError for anything else.
     """
-    found = _SIZE.fullmatch(text.strip())
+    found = re.fullmatch(_SIZE, text.strip())
     if not found:
         raise ModelsError(f"{text!r} is not a size; write it like 500M or 2G")
     return int(float(found[1]) * _UNITS[found[2].lower()])

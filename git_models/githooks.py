@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import sys
 from importlib import import_module
 from typing import NamedTuple
@@ -192,6 +191,8 @@ def watch(repo: Repo) -> None:
     """
     taken = repo.config.raw.get("core.fsmonitor", ())
     file = os.path.join(repo.models, "fsmonitor")
+    import shlex
+
     command = shlex.quote(file)
     if taken and taken[-1] not in (command, "false"):
         raise ModelsError(f"core.fsmonitor is in use here ({taken[-1]}), so --watch is not possible")
@@ -206,6 +207,8 @@ def watch(repo: Repo) -> None:
 def unwatch(repo: Repo) -> None:
     """Undo `watch`."""
     file = os.path.join(repo.models, "fsmonitor")
+    import shlex
+
     if repo.config.raw.get("core.fsmonitor", ("",))[-1] == shlex.quote(file):
         git.run("config", "--unset", "core.fsmonitor", cwd=repo.top)
         git.run("config", "--unset", "core.fsmonitorHookVersion", cwd=repo.top, ok=(0, 5))

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from git_models import git
-from git_models.hashing import BLOCK
 
 REGULAR = ("100644", "100755")
 _SMALL = 1 << 20  # bytes
+_BLOCK = 1 << 20  # bytes read at a time
 _MANY = 40  # from here on the import of pygit2 pays
 
 
@@ -102,7 +102,7 @@ def stream(oid: str, limit: int | None = None) -> Iterator[bytes]:
     with git.popen("-c", "core.bigFileThreshold=4m", "cat-file", "blob", oid) as process:
         assert process.stdout is not None
         while limit is None or limit > 0:
-            data = process.stdout.read(BLOCK if limit is None else min(BLOCK, limit))
+            data = process.stdout.read(_BLOCK if limit is None else min(_BLOCK, limit))
             if not data:
                 break
             limit = None if limit is None else limit - len(data)

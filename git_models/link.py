@@ -16,7 +16,7 @@ from git_models.hashing import BLOCK, Digests, Hasher
 
 _FICLONE = 0x40049409  # linux/fs.h: share the extents of another file (btrfs, xfs)
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_DRAFT = re.compile(r"\.([0-9]+)-[0-9]+\.git-models")
+_DRAFT = r"\.([0-9]+)-[0-9]+\.git-models"
 UNFINISHED = ".*.git-models"  # the pattern that hides unfinished files of a work tree from git
 
 
@@ -31,7 +31,7 @@ def unfinished(name: str) -> str:
 def draft(folder: str) -> str:
     """A fresh name for an unfinished file in `folder`, which exists; what dead processes left there is removed."""
     for name in os.listdir(folder):
-        found = _DRAFT.fullmatch(name)
+        found = re.fullmatch(_DRAFT, name)
         if found and int(found[1]) != os.getpid() and not os.path.exists(f"/proc/{found[1]}"):
             remove_old(os.path.join(folder, name))
     return os.path.join(folder, f".{os.getpid()}-{time.monotonic_ns()}.git-models")
@@ -212,21 +212,26 @@ def need_inside(top: str, folder: str) -> None:
     )
 
 
-def regular(top: str, path: str) -> os.stat_result | None:
+def regular(top: str, path: str, walked: set[str] | None = None) -> os.stat_result | None:
     """The stat of the regular file at `path`, None when there is none (or a link, or a folder).
 
-    Raises ModelsError where the way to it leads through a link.
+    Raises ModelsError where the way to it leads through a link. Folders in `walked` led through none a moment
+    ago and are not looked at again: good enough to look at a file, not to write one.
     """
+    folder = path.rpartition("/")[0]
     try:
-        parent, name = open_parent(top, path)
-    except FileNotFoundError:
+        if walked is not None and folder in walked:
+            st = os.lstat(f"{top}/{path}")
+        else:
+            parent, name = open_parent(top, path)
+            try:
+                st = os.stat(name, dir_fd=parent, follow_symlinks=False)
+            finally:
+                os.close(parent)
+            if walked is not None:
+                walked.add(folder)
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    try:
-        st = os.stat(name, dir_fd=parent, follow_symlinks=False)
-    except FileNotFoundError:
-        return None
-    finally:
-        os.close(parent)
     return st if stat.S_ISREG(st.st_mode) else None
 
 

@@ -18,27 +18,28 @@ MAX_PATH = 1000
 MAX_NAME = 255
 """Bytes of UTF-8 in one component: the limit of ext4, APFS and NTFS."""
 
-# A path made of these needs no closer look; see `_plain`.
-_SIMPLE = re.compile(r"[A-Za-z0-9_+=@ -][A-Za-z0-9_+=@. -]*(?:/[A-Za-z0-9_+=@ -][A-Za-z0-9_+=@. -]*)*")
-_SUSPECT = re.compile(r"[. ](?:/|\Z)|(?i:(?:\A|/)(?:con|prn|aux|nul|com|lpt|models\.yaml)|git)")
+# Texts, not compiled: `re` does that on use and remembers it, and most commands never look at a path.
+# A path made of these needs no closer look.
+_SIMPLE = r"[A-Za-z0-9_+=@ -][A-Za-z0-9_+=@. -]*(?:/[A-Za-z0-9_+=@ -][A-Za-z0-9_+=@. -]*)*"
+_SUSPECT = r"[. ](?:/|\Z)|(?i:(?:\A|/)(?:con|prn|aux|nul|com|lpt|models\.yaml)|git)"
 
 # "Naming Files, Paths, and Namespaces" in Microsoft's documentation; a suffix does not help.
-_DEVICE = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])\Z", re.I)
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_REORDER = re.compile("[\u202a-\u202e\u2066-\u2069]")
-_FORBIDDEN = re.compile(r'[<>"|?*]')
-_SHORT_GIT = re.compile(r"git~[0-9]+\Z", re.I)
+_DEVICE = r"(?i:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])\Z"
+_CONTROL = "[\x00-\x1f\x7f-\x9f\u2028\u2029]"
+_REORDER = "[\u202a-\u202e\u2066-\u2069]"
+_FORBIDDEN = r'[<>"|?*]'
+_SHORT_GIT = r"(?i:git)~[0-9]+\Z"
 # Characters that HFS+ leaves out when it compares names (git's utf8.c knows the same list), and
 # those that Unicode calls default-ignorable and other file systems may drop.
-_IGNORED = re.compile("[\u00ad\u034f\u061c\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]")
+_IGNORED = "[\u00ad\u034f\u061c\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]"
 # The 8.3 names that NTFS gives `.gitmodules` and its like (git's path.c): GITMOD~1, GI7EBA~1.
-_SHORT_GIT_FILES = re.compile(r"(?:gitmod|gitatt|gitign|gi7eba|gi7d29|gi250a)~[0-9]\Z")
+_SHORT_GIT_FILES = r"(?:gitmod|gitatt|gitign|gi7eba|gi7d29|gi250a)~[0-9]\Z"
 _GIT_FILES = frozenset((".gitmodules", ".gitattributes", ".gitignore"))
 
 
 def check(path: str) -> None:
     """Raise PathError, with the reason, unless `path` is safe and portable: relative, with `/`."""
-    if _SIMPLE.fullmatch(path) and not _SUSPECT.search(path) and len(path) <= MAX_NAME:
+    if re.fullmatch(_SIMPLE, path) and not re.search(_SUSPECT, path) and len(path) <= MAX_NAME:
         return
     reason = _reason(path)
     if reason:
@@ -54,9 +55,9 @@ def _reason(path: str) -> str:
         return "it is not UTF-8 (rename the file)"
     if length > MAX_PATH:
         return f"it is longer than {MAX_PATH} bytes"
-    if found := _CONTROL.search(path):
+    if found := re.search(_CONTROL, path):
         return f"it holds the control character U+{ord(found[0]):04X}"
-    if found := _REORDER.search(path):
+    if found := re.search(_REORDER, path):
         return f"it holds U+{ord(found[0]):04X}, which makes text run backwards"
     if "\\" in path:
         return f"it holds a backslash: write {path.replace(chr(92), '/')!r}"
@@ -80,22 +81,22 @@ def _part(part: str) -> str:
         return f"a name in it is longer than {MAX_NAME} bytes"
     if part[-1] in ". ":
         return "Windows drops a dot or a space at the end of a name"
-    if found := _FORBIDDEN.search(part):
+    if found := re.search(_FORBIDDEN, part):
         return f"Windows allows no {found[0]} in a name"
-    if _DEVICE.match(part.split(".")[0].rstrip(" ")):
+    if re.match(_DEVICE, part.split(".")[0].rstrip(" ")):
         return f"{part!r} is a device on Windows"
     name = _folded(part)
     # Whatever a file system may still read as `.git`: its 8.3 names, trailing dots and spaces.
-    if name.rstrip(". ") == ".git" or _SHORT_GIT.match(name):
+    if name.rstrip(". ") == ".git" or re.match(_SHORT_GIT, name):
         return f"{part!r} is git's own folder"
-    if name in _GIT_FILES or _SHORT_GIT_FILES.match(name):
+    if name in _GIT_FILES or re.match(_SHORT_GIT_FILES, name):
         return f"{part!r} is read by git"
     return ""
 
 
 def _folded(name: str) -> str:
     """The name as the least careful file system would compare it."""
-    return unicodedata.normalize("NFKC", _IGNORED.sub("", name)).casefold()
+    return unicodedata.normalize("NFKC", re.sub(_IGNORED, "", name)).casefold()
 
 
 def same_file(path: str) -> str:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Collection, Iterator
 from typing import NamedTuple
 
-from git_models import git, jsons, messages, objects, remotes
+from git_models import git, messages, objects, remotes
 from git_models.errors import ModelsError, word
 from git_models.manifest import Manifest
 from git_models.remotes.base import Remote
@@ -230,6 +230,8 @@ def _branch_remotes(repo: Repo) -> list[str]:
 
 def _event_fork() -> str:
     """The repository that a pull request comes from, as GitHub Actions tells its jobs; "" elsewhere."""
+    from git_models import jsons
+
     try:
         with open(os.environ.get("GITHUB_EVENT_PATH", ""), encoding="utf-8") as file:
             return str(jsons.read(file.read(jsons.LARGEST + 1))["pull_request"]["head"]["repo"]["clone_url"])

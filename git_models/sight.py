@@ -32,12 +32,13 @@ class Sight:
         self.repo = repo
         self.cache = statcache.load(stat_file(repo))
         self._dirty = False
+        self._walked: set[str] = set()
 
     def digests(
         self, path: str, advance: Callable[[int], None] = lambda _: None, full: bool = False
     ) -> tuple[str, str] | None:
         """(sha256, md5) of the regular file at `path`; None where there is none."""
-        st = link.regular(self.repo.top, path)
+        st = link.regular(self.repo.top, path, self._walked)
         if st is None:
             return None
         known = self.cache.get(path)
@@ -68,7 +69,7 @@ class Sight:
     def learn(self, path: str, oid: str, md5: str) -> None:
         """These bytes were just put there by us."""
         at = time.time_ns()
-        st = link.regular(self.repo.top, path)
+        st = link.regular(self.repo.top, path, self._walked)
         if st:
             self.cache[path] = statcache.record(oid, md5, st, at)
             self._dirty = True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Mapping
 from typing import Any
 
@@ -45,6 +44,8 @@ def tag(entry: Entry, name: str, note: str = "", force: bool = False) -> Entry:
         )
     if not force:
         need_ahead(entry, name)
+    import datetime
+
     old = there.get(name)
     made = Version(
         name,

@@ -24,14 +24,15 @@ class Url(NamedTuple):
     query: str  # without the "?"
 
 
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)([^?#]*)(?:\?([^#]*))?(?:#.*)?\Z", re.S)
-_BAD = re.compile("[\x00-\x20\x7f-\x9f\\\\\u2028\u2029]")
+# Texts, not compiled: `re` does that on use and remembers it, and most commands never look at a URL.
+_SCHEME = r"(?s:([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)([^?#]*)(?:\?([^#]*))?(?:#.*)?\Z)"
+_BAD = "[\x00-\x20\x7f-\x9f\\\\\u2028\u2029]"
 _LABEL = r"(?!-)[a-z0-9_-]{1,63}(?<!-)"
-_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?\Z")
-_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*\Z")
+_HOST = rf"{_LABEL}(?:\.{_LABEL})*\.?\Z"
+_USER = r"[A-Za-z0-9_][A-Za-z0-9._-]*\Z"
 # A last label that looks like a number makes the whole host one (WHATWG URL, "ends in a number").
-_NUMERIC = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?\Z")
-_ENCODED_CONTROL = re.compile(r"%(?:0[0-9a-f]|1[0-9a-f]|7f)", re.I)
+_NUMERIC = r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?\Z"
+_ENCODED_CONTROL = r"%(?i:0[0-9a-f]|1[0-9a-f]|7f)"
 
 
 def split(url: str) -> Url:
@@ -40,14 +41,14 @@ def split(url: str) -> Url:
     So: no control character or space (encoded or not) and no backslash, a host that is a plain
     name, an IPv4 address as four decimal numbers or an IPv6 address in brackets, no password.
     """
-    if _BAD.search(url) or _ENCODED_CONTROL.search(url):
+    if re.search(_BAD, url) or re.search(_ENCODED_CONTROL, url):
         raise UrlError(f"{redact(url)!r}: a URL holds no spaces, backslashes or control characters")
-    found = _SCHEME.match(url)
+    found = re.match(_SCHEME, url)
     if not found:
         raise UrlError(f"{redact(url)!r} is no URL: it should begin with https:// or the like")
     scheme, authority, path, query = found[1].lower(), found[2], found[3], found[4] or ""
     user, at, place = authority.rpartition("@")
-    if at and not (_USER.match(user) and scheme not in ("http", "https")):
+    if at and not (re.match(_USER, user) and scheme not in ("http", "https")):
         raise UrlError(f"{redact(url)!r}: what stands before the @ is no host; give no user or password in a URL")
     host, port = _host(place.lower(), url)
     if not host and scheme != "file":
@@ -64,10 +65,10 @@ def _host(place: str, url: str) -> tuple[str, int | None]:
     if host.startswith("["):
         if not _canonical(host[1:-1], 6):
             raise UrlError(f"{redact(url)!r}: {host} is no IPv6 address")
-    elif _NUMERIC.match(host):
+    elif re.match(_NUMERIC, host):
         if not _canonical(host, 4):
             raise UrlError(f"{redact(url)!r}: {host} is a number that programs read in different ways; write a.b.c.d")
-    elif host and (not _HOST.match(host) or len(host) > 253):
+    elif host and (not re.match(_HOST, host) or len(host) > 253):
         raise UrlError(f"{redact(url)!r}: {host!r} is no host name")
     return host, int(found[2]) if found[2] else None
 
@@ -168,7 +169,7 @@ def secret(url: str) -> str:
 
     An account name alone, as in `ssh://git@host`, is none; for a web address it is.
     """
-    if _BAD.search(url):
+    if re.search(_BAD, url):
         return "holds a space, a backslash or a control character"
     found = re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)@", url)
     if found and (":" in found[2] or "%3a" in found[2].lower() or found[1].lower() in ("http", "https")):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -172,6 +171,8 @@ def missing(entry: Entry, version: str) -> ModelsError:
         return ModelsError(f"{entry.path} has no version before this one", f"git models log {word(entry.path)}")
     names = [v.version for v in ordered(entry)]
     there = f"there are: {', '.join(names)}" if names else "none has been tagged yet"
+    import difflib
+
     close = difflib.get_close_matches(version, names, 1)
     fix = f"did you mean {entry.path}@{close[0]}?" if close else f"git models log {word(entry.path)}"
     return ModelsError(f"{entry.path} has no version {version!r}; {there}", fix)

@@ -44,8 +44,8 @@ start() {
 	if [ -x "$python" ] && [ -e "$package/main.py" ]; then
 		export GIT_MODELS_PARENT="$PPID"
 		case @NAME@ in
-		pre-push | post-rewrite) printf '%s\n' "$input" | "$python" -I -m git_models hook @NAME@ "$@" ;;
-		*) "$python" -I -m git_models hook @NAME@ "$@" ;;
+		pre-push | post-rewrite) printf '%s\n' "$input" | "$python" -I "$package/__main__.py" hook @NAME@ "$@" ;;
+		*) "$python" -I "$package/__main__.py" hook @NAME@ "$@" ;;
 		esac
 		status=$?
 	else

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from git_models import backups, journal, jsons
@@ -47,7 +47,7 @@ values = st.recursive(
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(values)
 def test_whatever_json_writes_is_read(value: object) -> None:
     assert jsons.read(json.dumps(value)) == jsons.read(json.dumps(value).encode()) == value

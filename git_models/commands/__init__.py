@@ -94,7 +94,9 @@ def parser_of(name: str, typed: str) -> argparse.ArgumentParser:
     import argparse
 
     module = import_module(f"git_models.commands.{COMMANDS[name][0] if name in COMMANDS else name}")
-    parser = argparse.ArgumentParser(prog=f"git models {typed}", description=module.__doc__, allow_abbrev=False)
+    parser = argparse.ArgumentParser(
+        prog=f"git models {typed}", description=module.__doc__, allow_abbrev=False, formatter_class=_formatter
+    )
     if COMMANDS.get(name, ("", name))[1]:
         parser.add_argument("-q", "--quiet", action="store_true", help="results and problems only")
         parser.add_argument("-v", "--verbose", action="store_true", help="say more")
@@ -102,3 +104,15 @@ def parser_of(name: str, typed: str) -> argparse.ArgumentParser:
     module.configure(parser)
     parser.set_defaults(module=module)
     return parser
+
+
+def _formatter(prog: str) -> argparse.HelpFormatter:
+    """argparse's own, told how wide the terminal is: it would import six modules to find out, for every command."""
+    import argparse
+    import os
+
+    try:
+        columns = int(os.environ.get("COLUMNS") or os.get_terminal_size(1).columns)
+    except (OSError, ValueError):
+        columns = 80
+    return argparse.HelpFormatter(prog, width=columns - 2)

@@ -13,6 +13,8 @@ from git_models.remotes.base import Linking, Options, Remote, Source, Taking
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
+    from git_models.remotes import github_urls
+
 __all__ = [
     "SCHEMES",
     "Options",
@@ -97,22 +99,26 @@ def from_git_remote(url: str, hosts: Collection[str] = ()) -> str | None:
 
 def same_store(url: str, others: Collection[str]) -> bool:
     """Whether a URL names the releases of one of the repositories that `others` name."""
-    from git_models.remotes import github_urls
-
-    try:
-        return github_urls.parse(url).repository in {github_urls.parse(other).repository for other in others}
-    except UsageError:
-        return False
+    here = _releases(url)
+    return here is not None and here.repository in {o.repository for o in map(_releases, others) if o}
 
 
 def github_host(url: str) -> str:
     """The host whose repositories a store's URL speaks of, "" if it is no release store."""
+    here = _releases(url)
+    return here.host if here else ""
+
+
+def _releases(url: str) -> github_urls.Place | None:
+    """The repository whose releases a URL names, None for any other place."""
+    if not url.lower().startswith(("github:", "github+http:")):
+        return None
     from git_models.remotes import github_urls
 
     try:
-        return github_urls.parse(url).host
+        return github_urls.parse(url)
     except UsageError:
-        return ""
+        return None
 
 
 def _module(url: str):  # type: ignore[no-untyped-def]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from typing import NamedTuple
-from urllib.parse import quote, unquote
 
 from git_models import urls
 from git_models.errors import ModelsError, UsageError
@@ -13,10 +12,10 @@ from git_models.errors import ModelsError, UsageError
 STORE = "git-models"
 """The store's release and tag where the URL names no other."""
 
-_OWNER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,99}", re.ASCII)
-_REPO = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._-]{1,100}", re.ASCII)
-_TAG = re.compile(r"(?!.*(?:\.\.|//|/\.|\.lock(?:/|\Z)))[A-Za-z0-9_][A-Za-z0-9._/-]{0,99}(?<![./])", re.ASCII)
-_SCP = re.compile(r"(?:[A-Za-z0-9_.-]+@)?([A-Za-z0-9.-]+):(?!/)(.+)", re.ASCII)
+_OWNER = r"[A-Za-z0-9_][A-Za-z0-9_-]{0,99}"
+_REPO = r"(?!\.{1,2}\Z)[A-Za-z0-9._-]{1,100}"
+_TAG = r"(?!.*(?:\.\.|//|/\.|\.lock(?:/|\Z)))[A-Za-z0-9_][A-Za-z0-9._/-]{0,99}(?<![./])"
+_SCP = r"(?:[A-Za-z0-9_.-]+@)?([A-Za-z0-9.-]+):(?!/)(.+)"
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
 
@@ -62,7 +61,7 @@ class Place(NamedTuple):
         """The URL in its normal form."""
         scheme = "github+http" if self.plain else "github"
         host = "" if self.host == "github.com" else f"{self.host}/"
-        release = "" if self.store == STORE else f"?release={quote(self.store, safe='')}"
+        release = "" if self.store == STORE else f"?release={_quoted(self.store)}"
         return f"{scheme}://{host}{self.owner}/{self.repo}{release}"
 
     @property
@@ -83,7 +82,13 @@ class Place(NamedTuple):
 
     def download(self, tag: str, asset: str) -> str:
         """Where a public asset comes from without the API. A slash in a tag must be encoded."""
-        return f"{self.web}/releases/download/{quote(tag, safe='')}/{quote(asset, safe='')}"
+        return f"{self.web}/releases/download/{_quoted(tag)}/{_quoted(asset)}"
+
+
+def _quoted(name: str) -> str:
+    from urllib.parse import quote
+
+    return quote(name, safe="")
 
 
 def known(host: str) -> bool:
@@ -120,7 +125,7 @@ def _parse(url: str) -> Place:
         raise ValueError("http is for this machine alone" if plain else "no user name is needed")
     host = f"{parts.host}:{parts.port}" if parts.port else parts.host
     owner, repo = names[1], names[2].removesuffix(".git")
-    if not _OWNER.fullmatch(owner) or not _REPO.fullmatch(repo):
+    if not re.fullmatch(_OWNER, owner) or not re.fullmatch(_REPO, repo):
         raise ValueError(f"{owner}/{repo} cannot be a repository")
     return Place(host, owner, repo, _store(query), plain)
 
@@ -128,9 +133,11 @@ def _parse(url: str) -> Place:
 def _store(query: str) -> str:
     if not query:
         return STORE
+    from urllib.parse import unquote
+
     key, _, value = query.partition("=")
     tag = unquote(value).removeprefix("refs/tags/")
-    if key != "release" or not _TAG.fullmatch(tag):
+    if key != "release" or not re.fullmatch(_TAG, tag):
         raise ValueError(f"{query!r} is not release=NAME with the name of a tag")
     return tag
 
@@ -142,7 +149,7 @@ def from_git_remote(url: str, hosts: Collection[str] = ()) -> str | None:
     not the usual one) by configuring a `github://HOST/…` remote. Any form that git takes: https, ssh,
     `git@host:owner/repo`, git://, with and without `.git`.
     """
-    scp = _SCP.fullmatch(url) if "://" not in url else None
+    scp = re.fullmatch(_SCP, url) if "://" not in url else None
     if scp:
         scheme, host, path = "ssh", scp[1].lower(), scp[2]
     else:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NamedTuple
 
+from git_models import jsons
 from git_models.errors import ModelsError, RemoteError, word
 from git_models.remotes import credentials
 from git_models.remotes.base import Options
@@ -81,7 +82,7 @@ def keep(host: str, kept: Kept, options: Options) -> Kept:
 
 def _of(text: str | None, source: str) -> Kept | None:
     try:
-        found = json.loads(text or "")
+        found = jsons.read(text or "")
         app, refresh, secret = (found[key] for key in ("app", "refresh", "secret"))
     except (ValueError, TypeError, KeyError):
         return None

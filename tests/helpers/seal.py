@@ -56,7 +56,7 @@ def install(folder: Path) -> Path:
     for item in (*(ROOT / "git_models").iterdir(), ROOT / "hooks"):
         (package / item.name).symlink_to(item)
     command = folder / "bin" / "git-models"
-    command.write_text(f"#!/bin/sh\nexec '{folder}/bin/python' -I -m git_models \"$@\"\n")
+    command.write_text(f"#!{folder}/bin/python\nimport sys\nfrom git_models.main import main\nsys.exit(main())\n")
     command.chmod(0o755)
     return command.parent
 
