@@ -163,9 +163,10 @@ def write_pathspecs(repo: Repo, known: Manifest) -> None:
     if not pathspecs_agree(repo, known):
         os.makedirs(repo.state, exist_ok=True)
         file = _pathspecs_file(repo)
-        with open(file + ".new", "wb") as stream:
+        draft = f"{file}.{os.getpid()}"
+        with open(draft, "wb") as stream:
             stream.write(_pathspecs(known))
-        os.replace(file + ".new", file)
+        os.replace(draft, file)
 
 
 def pathspecs_agree(repo: Repo, known: Manifest) -> bool:

@@ -248,13 +248,13 @@ def note_held(models: str, url: str, seen: Iterable[str]) -> None:
 
 
 def forget_held(models: str, url: str, gone: Iterable[str]) -> None:
-    """The remote turned out not to hold these."""
-    file = _held_file(models, url)
-    rest = held(models, url) - set(gone)
-    if os.path.exists(file):
-        with open(file + ".new", "w", encoding="ascii") as stream:
-            stream.write("".join(f"{oid}\n" for oid in sorted(rest)))
-        os.replace(file + ".new", file)
+    """The remote turned out not to hold these. What another process notes meanwhile is asked for once more."""
+    known, lost = held(models, url), set(gone)
+    if known & lost:
+        draft = temp(models)
+        with open(draft, "w", encoding="ascii") as stream:
+            stream.write("".join(f"{oid}\n" for oid in sorted(known - lost)))
+        os.replace(draft, _held_file(models, url))
 
 
 def blocks(file: int) -> Iterator[bytes]:

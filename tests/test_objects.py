@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import subprocess
 import time
@@ -112,6 +113,23 @@ def test_what_a_remote_holds_is_remembered_for_each_remote(models: str) -> None:
     assert objects.held_anywhere(models) == {"a" * 64, "b" * 64, "c" * 64}
     objects.forget_held(models, URL, ["a" * 64])
     assert objects.held(models, URL) == {"b" * 64}
+
+
+def test_several_processes_forget_at_once(models: str) -> None:
+    every = [f"{n:064x}" for n in range(400)]
+    objects.note_held(models, URL, every)
+
+    def forget(who: int) -> None:
+        for oid in every[who::4]:
+            objects.forget_held(models, URL, [oid])
+
+    workers = [multiprocessing.get_context("fork").Process(target=forget, args=(who,)) for who in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert [w.exitcode for w in workers] == [0] * 4
+    assert objects.held(models, URL) <= set(every)
 
 
 def test_a_half_written_note_of_a_killed_process_is_not_believed(models: str) -> None:

@@ -42,7 +42,7 @@ class Note:
     def write(self, what: dict[str, Any]) -> None:
         """Remember. The service's address for an upload opens it: nobody else may read the file."""
         if self._file:
-            draft = f"{self._file}.new"
+            draft = f"{self._file}.{os.getpid()}"
             with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
                 json.dump(what, file)
             os.replace(draft, self._file)
