@@ -99,6 +99,7 @@ def _bug() -> int:
     import tempfile
     import traceback
 
+    from git_models.output import Output
     from git_models.urls import redact
 
     text = redact("".join(traceback.format_exc()))
@@ -106,12 +107,10 @@ def _bug() -> int:
         "w", prefix="git-models-", suffix=".log", delete=False, encoding="utf-8", errors="replace"
     ) as log:
         log.write(f"git-models {__version__}, Python {sys.version}\n{text}")
-    print(
-        f"git models: this is a bug: {text.strip().splitlines()[-1]}\n  next: report it with {log.name}",
-        file=sys.stderr,
-    )
+    out = Output()
+    out.warn(f"git models: this is a bug: {text.strip().splitlines()[-1]}\n  next: report it with {log.name}")
     if os.environ.get("GIT_MODELS_TRACE"):
-        print(text, file=sys.stderr)
+        out.warn(text)
     return EXIT_BUG
 
 

@@ -27,6 +27,9 @@ _SUSPECT = r"[. ](?:/|\Z)|(?i:(?:\A|/)(?:con|prn|aux|nul|com|lpt|models\.yaml)|g
 _DEVICE = r"(?i:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])\Z"
 _CONTROL = "[\x00-\x1f\x7f-\x9f\u2028\u2029]"
 _REORDER = "[\u202a-\u202e\u2066-\u2069]"
+CONTROLS = "[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]"
+"""A pattern for both kinds, for whoever judges other texts."""
+
 _FORBIDDEN = r'[<>"|?*]'
 _SHORT_GIT = r"(?i:git)~[0-9]+\Z"
 # Characters that HFS+ leaves out when it compares names (git's utf8.c knows the same list), and

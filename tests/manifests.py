@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import Any
 
 from hypothesis import strategies as st
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from git_models import manifest
 from git_models.errors import PathError
 from git_models.manifest import Entry, Part, Version
-from git_models.paths import check
+from git_models.paths import CONTROLS, check
 
 
 def entry(path: str, seed: int = 1) -> Entry:
@@ -48,6 +49,7 @@ TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=20) | st.sam
         "😀",
     )
 )
+NAMES = TEXTS.filter(lambda text: not re.search(CONTROLS, text))
 PLAIN: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**17), 10**17) | st.floats(allow_nan=False) | TEXTS,
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(TEXTS, inner, max_size=2),
@@ -58,7 +60,7 @@ PARTS = st.just(()) | st.builds(lambda sha256: (Part("x.1", 3, sha256), Part("x.
 VERSIONS = st.lists(
     st.builds(
         lambda version, sha256, more: Version(version, "2026", "", sha256, 7, "x.pt", **more),
-        TEXTS.filter(bool),
+        NAMES.filter(bool),
         SHA256,
         st.fixed_dictionaries({}, optional={"note": TEXTS, "metrics": METRICS, "parts": PARTS}),
     ),
@@ -75,7 +77,8 @@ ENTRIES = st.builds(
     st.fixed_dictionaries(
         {},
         optional={
-            **dict.fromkeys(("name", "description", "notes", "license", "source", "created", "stage"), TEXTS),
+            "name": NAMES,
+            **dict.fromkeys(("description", "notes", "license", "source", "created", "stage"), TEXTS),
             "metrics": METRICS,
             "urls": URLS,
             "parts": PARTS,

@@ -14,7 +14,7 @@ from git_models.commands import restore
 from git_models.commands.backup import described as backup_described
 from git_models.errors import ModelsError
 from git_models.manifest import Entry, Manifest
-from git_models.output import Output, plural, size
+from git_models.output import Output, plural, safe, size
 from git_models.repo import Repo
 from git_models.sight import OK, Sight, State, states
 from git_models.versions import version_of
@@ -105,7 +105,7 @@ def date_of(here: Repo, entry: Entry) -> str:
     """The day (YYYY-MM-DD) of a model's bytes: of their tagged version, of `created:`, or of the file; "-" unknown."""
     tagged = next((v.date for v in entry.versions if v.sha256 and v.sha256 == entry.sha256), "")
     if day := tagged or entry.created:
-        return day[:10]
+        return safe(day[:10])
     try:
         return time.strftime("%Y-%m-%d", time.localtime(os.lstat(here.path(entry.path)).st_mtime))
     except OSError:

@@ -15,7 +15,7 @@ from git_models import backups, manifests, repo, restoring, safety
 from git_models.backups import Backup
 from git_models.commands.backup import described
 from git_models.errors import UsageError, word
-from git_models.output import Output, plural, size
+from git_models.output import Output, plural, safe, size
 from git_models.repo import Repo
 
 
@@ -94,5 +94,5 @@ def rows(found: Sequence[Backup]) -> list[str]:
         day = f"{stamp[:4]}-{stamp[4:6]}-{stamp[6:8]}"
         where = f"  in {b.shelf.where}" if several else ""
         facts = f"{size(max(b.size, 0)):>8}  {day}  {b.version or '-':<8} {b.md5[:8] or '-':<8}"
-        lines.append(f"  {b.name:<{width}}  {facts}  {b.source or 'no metadata'}{where}")
+        lines.append(f"  {safe(b.name):<{width}}  {facts}  {b.source or 'no metadata'}{where}")
     return lines

@@ -87,7 +87,9 @@ def _entry(path: Text, node: Any) -> Entry:
     if len(node) == 4 and entry.size >= 0 and entry.asset and md5 and sha256:
         return entry
     more: dict[str, Any] = {"extra": _extra(node, _ENTRY_FIELDS)}
-    for field in ("name", "description", "notes", "license", "source", "created", "stage"):
+    if "name" in node:
+        more["name"] = _name(node, "name")
+    for field in ("description", "notes", "license", "source", "created", "stage"):
         if field in node:
             more[field] = _text(node, field)
     if "metrics" in node:
@@ -106,7 +108,7 @@ def _versions(entry: Map) -> tuple[Version, ...]:
     for node in _seq(entry, "versions"):
         if type(node) is not Map:
             raise fail("a version is a mapping: {version: …, sha256: …}", line(node))
-        name = _text(node, "version")
+        name = _name(node, "version")
         if not name:
             raise fail("a version has no name", line(node))
         if name in found:
@@ -116,7 +118,7 @@ def _versions(entry: Map) -> tuple[Version, ...]:
             raise fail(f"the version {name!r} has no md5 and no sha256", line(node))
         found[name] = Version(
             name,
-            _text(node, "date"),
+            _name(node, "date"),
             md5,
             sha256,
             size,
@@ -180,6 +182,14 @@ def _text(node: Map, key: str) -> str:
     if type(child) is not Text:
         raise fail(f"{key} must be a text", line(child))
     return "" if _null(child) else str(child)
+
+
+def _name(node: Map, key: str) -> str:
+    """A text that stands in lists and sentences: a line break in it could forge another line."""
+    found = _text(node, key)
+    if re.search(paths.CONTROLS, found):
+        raise fail(f"{key} holds a line break or a control character", line(node[key]))
+    return found
 
 
 def _texts(node: Map, key: str) -> tuple[str, ...]:

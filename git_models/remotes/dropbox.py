@@ -20,6 +20,7 @@ from urllib.parse import quote, unquote, urlencode
 
 from git_models import git, jsons, urls
 from git_models.errors import ModelsError, NotThere, RemoteError, StartOver, Transient, UsageError
+from git_models.output import safe
 from git_models.remotes import answers, http, tokens, web
 from git_models.remotes.base import Advance, Held, Options, RateLimited, Upload, moment
 from git_models.remotes.unfinished import Note, note_for
@@ -304,7 +305,7 @@ class Dropbox:
         if "not_found" in said and doing == "write":
             return Transient("the upload session at Dropbox is gone")
         if status == 409:
-            return RemoteError(f"Dropbox refuses to {doing} in {self.url}: {urls.redact(said)}")
+            return RemoteError(f"Dropbox refuses to {doing} in {self.url}: {safe(urls.redact(said))}")
         return http.refusal(response, f"{self._api}/2/{doing}")
 
 

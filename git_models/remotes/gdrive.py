@@ -17,6 +17,7 @@ from urllib.parse import quote, urlencode
 
 from git_models import urls
 from git_models.errors import ModelsError, NotAModel, NotThere, RemoteError, Transient, UsageError
+from git_models.output import safe
 from git_models.remotes import answers, gdrive_auth, http
 from git_models.remotes.base import Advance, Held, Options, RateLimited, Source, Upload, moment
 from git_models.remotes.unfinished import Note, note_for
@@ -301,7 +302,7 @@ class Drive:
         causes = told.get("errors")
         cause = causes[0] if isinstance(causes, list) and causes else {}
         reason = str(cause.get("reason", "")) if isinstance(cause, dict) else ""
-        said = urls.redact(str(told.get("message", "")))[:200]
+        said = safe(urls.redact(str(told.get("message", "")))[:200])
         who = self._access.who if self._access else "this account"
         if status == 429 or "ateLimitExceeded" in reason:
             after = http.retry_after(response)

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from git_models import jsons
 from git_models.errors import ModelsError, RemoteError, Transient
+from git_models.output import safe
 from git_models.remotes import credentials
 from git_models.remotes.base import EmptyRepository, Options, RateLimited
 from git_models.remotes.credentials import Token
@@ -210,7 +211,9 @@ class Api:
         errors = said.get("errors")
         errors = [e for e in errors if isinstance(e, dict)] if isinstance(errors, list) else []
         codes = tuple(str(e.get("code", "")) for e in errors)
-        full = "; ".join([message, *(str(e.get("message") or f"{e.get('field')}: {e.get('code')}") for e in errors)])
+        full = safe(
+            "; ".join([message, *(str(e.get("message") or f"{e.get('field')}: {e.get('code')}") for e in errors)])
+        )
         return Refused(f"{place.host} refuses ({status}): {full}", "", status, full.lower(), codes)
 
     def _limited(self, response: requests.Response, message: str) -> RateLimited | None:

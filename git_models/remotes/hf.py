@@ -20,6 +20,7 @@ from urllib.parse import quote, urlencode
 
 from git_models import git, urls
 from git_models.errors import ModelsError, NotThere, RemoteError, Transient, UsageError
+from git_models.output import safe
 from git_models.remotes import answers, hf_parts, http, web
 from git_models.remotes.base import Advance, Held, Options, Upload
 from git_models.remotes.unfinished import note_for
@@ -198,7 +199,9 @@ class Hub:
         if told is None:
             raise answers.odd(self._host)
         if error := answers.mapping(told.get("error"), self._host):
-            raise RemoteError(f"{self._host} does not take {upload.asset}: {error.get('message', 'no reason given')}")
+            raise RemoteError(
+                f"{self._host} does not take {upload.asset}: {safe(str(error.get('message', 'no reason given')))}"
+            )
         actions = answers.mapping(told.get("actions"), self._host)
         if not actions:
             advance(upload.size)

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from git_models.errors import ModelsError, Offline, RemoteError, Transient
+from git_models.output import safe
 from git_models.remotes.base import RateLimited
 from git_models.urls import redact
 
@@ -70,7 +71,7 @@ def explain(error: Exception, bucket: str, doing: str, name: str = "NAME") -> Mo
     if isinstance(error, ModelsError):
         return error
     code, status, kind = code_of(error), status_of(error), type(error).__name__
-    said = redact(str(error))
+    said = safe(redact(str(error)))
     if code.startswith("KMS.") or (status in (400, 403) and "kms:" in str(error).lower()):
         return RemoteError(
             f"s3: you may not {doing} in {bucket}: its encryption key is not yours to use ({code})",
