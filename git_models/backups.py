@@ -299,8 +299,7 @@ def _send(repo: Repo, shelf: Shelf, remote: Any, name: str, file: str, facts: Ma
 def _backup(name: str, shelf: Shelf, facts: Mapping[str, Any]) -> Backup:
     """The backup that metadata describe; what is no metadata of ours gives one without hashes."""
     fields = ("sha256", "md5", "date", "source", "version", "note")
-    # Others may write there: a line break could forge a line of our own.
-    texts = {key: said for key in fields if isinstance(said := facts.get(key), str) and not re.search(paths.CONTROLS, said)}
+    texts = {key: facts[key] for key in fields if isinstance(facts.get(key), str)}
     size = facts.get("size")
     if not re.fullmatch("[0-9a-f]{64}", texts.get("sha256", "")) or not isinstance(size, int) or size < 0:
         return Backup(name, shelf)

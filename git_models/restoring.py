@@ -15,7 +15,7 @@ from git_models.exchange import countdown
 from git_models.hashing import Digests
 from git_models.journal import Event
 from git_models.manifest import Manifest
-from git_models.output import Output
+from git_models.output import Output, safe
 from git_models.partfile import disk
 from git_models.repo import Repo
 from git_models.transfer import Item
@@ -49,7 +49,9 @@ def find(repo: Repo, known: Manifest, text: str) -> list[Backup]:
         of_model = [b for b in there if b.sha256 and (b.source == path or os.path.basename(b.source) == text)]
         sources = sorted({b.source for b in of_model})
         if len(sources) > 1:
-            raise ModelsError(f"{text} stands for {len(sources)} models: {', '.join(sources)}", "git models restore")
+            raise ModelsError(
+                f"{text} stands for {len(sources)} models: {safe(', '.join(sources))}", "git models restore"
+            )
         newest = max(of_model, key=lambda b: (backups.stamp_of(b.name), b.name), default=None)
         found = [b for b in of_model if newest and b.name == newest.name]
     if not found:
@@ -111,7 +113,7 @@ def target(repo: Repo, backup: Backup, typed: str | None, original: bool) -> str
         )
     if os.path.isabs(backup.source):
         raise ModelsError(
-            f"{backup.name} came from outside the work tree ({backup.source})",
+            f"{backup.name} came from outside the work tree ({safe(backup.source)})",
             f"git models restore {word(backup.name)} {word(backup.source)}",
         )
     return _inside(repo, backup.source)

@@ -93,6 +93,6 @@ def rows(found: Sequence[Backup]) -> list[str]:
         stamp = backups.stamp_of(b.name)
         day = f"{stamp[:4]}-{stamp[4:6]}-{stamp[6:8]}"
         where = f"  in {b.shelf.where}" if several else ""
-        facts = f"{size(max(b.size, 0)):>8}  {day}  {b.version or '-':<8} {b.md5[:8] or '-':<8}"
-        lines.append(f"  {safe(b.name):<{width}}  {facts}  {b.source or 'no metadata'}{where}")
+        facts = f"{size(max(b.size, 0)):>8}  {day}  {safe(b.version) or '-':<8} {b.md5[:8] or '-':<8}"
+        lines.append(f"  {safe(b.name):<{width}}  {facts}  {safe(b.source) or 'no metadata'}{where}")
     return lines
