@@ -16,7 +16,7 @@ PLACES = (
     *("webdav nginx", "webdav nginx put", "webdav rclone", "webdav wsgidav"),
     *("s3 moto", "s3 rclone_s3", "s3 seaweedfs"),
     *("ssh", "sftp"),
-    *("rclone disk", "rclone secret", "rclone bucket"),
+    *("rclone disk", "rclone secret"),
 )
 
 
@@ -45,7 +45,7 @@ def remote(request: pytest.FixtureRequest, home: Path, tmp_path: Path) -> Remote
         return remotes.open(f"ssh://models.test{tmp_path}/{folder}", "far", options)
     if kind == "rclone":
         request.getfixturevalue("rclone")
-        path = {"disk": f"{tmp_path}/{folder}", "secret": folder, "bucket": f"models/{folder}"}[server]
+        path = f"{tmp_path}/{folder}" if server == "disk" else folder
         return remotes.open(f"rclone://{server}/{path}", "any", options)
     raise AssertionError(kind)
 

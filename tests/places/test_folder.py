@@ -82,7 +82,7 @@ def test_a_file_system_that_shares_blocks_is_asked_to(disk: Path, monkeypatch: p
     assert place.has(["best.pt"])["best.pt"].sha256 == up.sha256
 
 
-@pytest.mark.parametrize("disk", ["tmpfs", "ext4"], indirect=True)
+@pytest.mark.parametrize("disk", ["ext4"], indirect=True)
 def test_models_cross_from_one_file_system_to_another_and_back(
     disk: Path, repo: Sandbox, origin: Sandbox, tmp_path: Path
 ) -> None:

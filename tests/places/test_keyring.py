@@ -91,13 +91,6 @@ def signed_in(repo: Sandbox, env: dict[str, str]) -> None:
     assert repo.models("remote", "test", "box", env=env).out.count("ok ") == 4
 
 
-def test_signing_in_uses_the_keyring(box: Dropbox, repo: Sandbox, home: Path, file: Path) -> None:
-    signed_in(repo, {"PYTHON_KEYRING_BACKEND": "keyrings.alt.file.PlaintextKeyring"})
-    assert not file.exists()
-    (kept,) = (home / ".local" / "share" / "python_keyring").iterdir()
-    assert "api_2edropboxapi_2ecom" in kept.read_text()
-
-
 def test_signing_in_uses_the_secret_service_of_a_desktop(
     box: Dropbox, repo: Sandbox, home: Path, file: Path, tmp_path: Path
 ) -> None:

@@ -117,7 +117,7 @@ def test_whoever_is_first_stays(
         assert not client(request.getfixturevalue(name)).list_multipart_uploads(Bucket="models").get("Uploads")
 
 
-@pytest.mark.parametrize("size", [1000, len(DATA)])
+@pytest.mark.parametrize("size", [1000, PART + 1000])
 def test_a_server_that_knows_no_conditions_is_asked_without(
     moto: str, home: Path, aws: None, size: int, small_parts: None, tmp_path: Path
 ) -> None:
