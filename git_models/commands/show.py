@@ -104,7 +104,7 @@ def _described(file: str, name: str) -> inspect.Description:
     with whereabouts.open_plain(file) as opened:
         count = os.fstat(opened.fileno()).st_size
         # The whole file is at hand: the verdict is that of `scan`.
-        return inspect.describe(opened, count, name)._replace(report=inspect.scan(opened, count, name))
+        return inspect.describe(opened, count, name, thorough=True)
 
 
 def _remote(source: remotes.Source, asset: str, name: str, out: Output) -> inspect.Description:

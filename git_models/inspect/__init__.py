@@ -63,13 +63,13 @@ def scan(file: BinaryIO, size: int, name: str = "") -> Report:
     return seen.ledger.report(seen.format)
 
 
-def describe(file: BinaryIO, size: int, name: str = "") -> Description:
+def describe(file: BinaryIO, size: int, name: str = "", *, thorough: bool = False) -> Description:
     """Format, tensors, parameters, training metadata and the verdict.
 
     Reads headers and pickles only: some hundred KB of a file of any size. Its verdict lacks the
-    checks that need every part of the file; the gate is `scan`.
+    checks that need every part of the file, unless it is to be as `thorough` as `scan`, the gate.
     """
-    seen = look(file, size, name, thorough=False)
+    seen = look(file, size, name, thorough=thorough)
     report = seen.ledger.report(seen.format)
     found = seen.tensors or tensors(seen)
     shown = {**metadata(seen.root), **seen.metadata}
