@@ -55,12 +55,19 @@ def look_gzip(file: BinaryIO, size: int, ledger: Ledger, scan: Scan) -> Look:
 
 
 def is_tar(file: BinaryIO, size: int) -> bool:
-    """Does a tar header with a right checksum stand at the beginning?"""
-    if size < 2 * _BLOCK:
+    """Does a tar header with a right checksum stand at the beginning?
+
+    As `tarfile` has it, which torch asks first: the sum may be one of signed bytes, and a binary number.
+    """
+    if size < _BLOCK:
         return False
     header = read_at(file, 0, _BLOCK)
-    total = _octal(header[148:156])
-    return total is not None and total == sum(header[:148]) + 8 * 32 + sum(header[156:])
+    field = header[148:156]
+    binary = field[0] in (0o200, 0o377)
+    total = int.from_bytes(field[1:], "big") - (256**7 if field[0] == 0o377 else 0) if binary else _octal(field)
+    plain = sum(header[:148]) + 8 * 32 + sum(header[156:])
+    signed = plain - 256 * sum(byte > 127 for byte in header[:148] + header[156:])
+    return total in (plain, signed)
 
 
 def look_tar(file: BinaryIO, size: int, ledger: Ledger, scan: Scan) -> Look:

@@ -17,6 +17,7 @@ from git_models.inspect.report import Ledger, Severity
 _DTYPE_CODE = re.compile(r"[<>=|]?(b1|[biuf][1248]|f16|c(8|16|32)|[SUV][0-9]{1,6}|\?)")
 _ENCODINGS = frozenset({"latin1", "latin-1", "utf-8", "utf8", "ascii"})
 _BUILDABLE = allow.TENSORS | allow.CONTAINERS | allow.NAMESPACES | {allow.DTYPE}
+_TENSOR_MAKERS = allow.TENSORS | allow.REBUILD | {allow.FROM_TYPE}
 _BYTEARRAY = 64 << 20  # a larger one that is asked for by its size alone is there to fill the memory
 
 
@@ -58,8 +59,12 @@ class ListJudge:
             self.odd("dangerous", f"changes {target.dotted} itself", where)
         elif not isinstance(target, Made) or not self._takes_state(target.dotted):
             self.odd("unknown", "gives a state to something that takes none", where)
-        elif target.dotted == allow.DTYPE and not isinstance(state, tuple):
-            self.odd("unknown", "gives a data type an odd state", where)
+        elif target.dotted == allow.DTYPE:
+            if not _is_plain_dtype(state):
+                self.odd("unknown", "gives a data type an odd state", where)
+        elif complaint := _attributes(state):
+            # An unpickler asks the object itself for __setstate__, and calls what it finds there.
+            self.odd("dangerous" if "__" in complaint else "unknown", f"gives a state {complaint}", where)
 
     def _takes_state(self, dotted: str) -> bool:
         if dotted in _BUILDABLE or allow.is_model_class(dotted):
@@ -128,17 +133,52 @@ def _from_type(args: tuple[Any, ...]) -> str:
 
 
 def _attributes(state: Any) -> str:
-    """The attributes that are set one by one on a tensor."""
-    parts = state if isinstance(state, tuple) else (state,)
-    for part in parts:
-        for key in part.items[::2] if isinstance(part, Pairs | Made) else ():
-            if not isinstance(key, str) or key.startswith("__"):
-                return "with an odd attribute"
+    """What is wrong with the attributes that a state gives to an object: one dict, or two of them."""
+    for part in state if isinstance(state, tuple) else (state,):
+        if isinstance(part, Made) and part.dotted in _TENSOR_MAKERS:
+            continue  # a tensor's own state has one
+        keys = _keys(part)
+        if keys is None or not all(isinstance(key, str | int) for key in keys):
+            return "with attributes that cannot be known"
+        if odd := next((key for key in keys if isinstance(key, str) and key.startswith("__")), ""):
+            return f"with an attribute {odd[:40]}"
     return ""
 
 
+def _keys(value: Any) -> list[Any] | None:
+    """The keys of a dict (none, of a plain value); None if they cannot be told."""
+    if isinstance(value, Pairs):
+        return value.items[::2]
+    if not isinstance(value, Made):
+        return None if isinstance(value, Opaque | Global) else []
+    if value.dotted not in allow.CONTAINERS or not isinstance(value.args, tuple) or len(value.args) > 1:
+        return None
+    given = value.args[0] if value.args else []
+    if isinstance(given, Pairs):
+        return [*given.items[::2], *value.items[::2]]
+    if not isinstance(given, list) or not all(isinstance(one, tuple | list) and len(one) == 2 for one in given):
+        return None
+    return [*(one[0] for one in given), *value.items[::2]]
+
+
+def _is_plain_dtype(state: Any) -> bool:
+    """As numpy has it for numbers and texts: no fields, no parts, and no flags that change how bytes are read."""
+    if not isinstance(state, tuple) or len(state) != 8:
+        return False
+    numbers = (state[0], *state[5:])
+    plain = all(type(one) is int for one in numbers) and isinstance(state[1], str) and state[2:5] == (None,) * 3
+    return plain and state[7] in (0, 8)
+
+
 def _with_state(args: tuple[Any, ...]) -> str:
-    return _attributes(args[3]) if len(args) == 4 else "with odd arguments"
+    return _of_a_tensor(args) or _attributes(args[3]) if len(args) == 4 else "with odd arguments"
+
+
+def _of_a_tensor(args: tuple[Any, ...]) -> str:
+    """The first argument is asked for methods, so it has to be what has them from torch."""
+    made = args[0] if args else None
+    plain = made is None or (isinstance(made, Made) and made.dotted in _TENSOR_MAKERS)
+    return "" if plain else "with something that is no tensor"
 
 
 def _wrapper(args: tuple[Any, ...]) -> str:
@@ -186,6 +226,14 @@ def _nothing(args: tuple[Any, ...]) -> str:
 
 _RULES = (
     {name: _rebuilt for name in allow.REBUILD if name.rpartition("_rebuild_")[2].startswith(("tensor", "qtensor"))}
+    | dict.fromkeys(
+        (
+            "torch.nn.parameter.Parameter",
+            "torch._utils._rebuild_parameter",
+            "torch._utils._rebuild_device_tensor_from_cpu_tensor",
+        ),
+        _of_a_tensor,
+    )
     | dict.fromkeys(allow.SCALARS, _scalar)
     | dict.fromkeys(allow.PATHS | allow.ENUMS, _strings)
     | dict.fromkeys(allow.NAMESPACES, _nothing)

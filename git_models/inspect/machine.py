@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 
 from git_models.inspect.allow import full_name
 from git_models.inspect.opcodes import WEIGHTS_ONLY, Argument, Opaque, operations
-from git_models.inspect.reading import Broken, Stream
+from git_models.inspect.reading import Broken, Stream, TooLong
 
 MOST_OPERATIONS = 1_000_000
 MOST_BYTES = 64 << 20  # of one pickle
@@ -90,10 +90,14 @@ class Budget:
 
 
 class Walked(NamedTuple):
-    """The stand-in for the pickle's value, and whether the walk got to STOP."""
+    """The stand-in for the pickle's value, and whether the walk got to STOP.
+
+    `given_up`: an unpickler may go on where this walk ended.
+    """
 
     value: Any
     complete: bool
+    given_up: bool = False
 
 
 def walk(stream: Stream, judge: Judge, budget: Budget) -> Walked:
@@ -105,6 +109,7 @@ def walk(stream: Stream, judge: Judge, budget: Budget) -> Walked:
     start = stream.position
     following = True
     unusual: set[str] = set()
+    frame = 0  # offset of the present frame's end
     try:
         for name, argument, at in operations(stream):
             budget.operations -= 1
@@ -116,7 +121,9 @@ def walk(stream: Stream, judge: Judge, budget: Budget) -> Walked:
                 budget.memory -= _COST.get(name, _CHEAP)
             if budget.operations < 0 or budget.memory < 0 or position > MOST_BYTES:
                 judge.odd("unknown", "a pickle that is larger than any model needs; given up", position)
-                return Walked(None, False)
+                return Walked(None, False, True)
+            if frame or name == "FRAME":
+                frame = _frame(frame, name, argument, at, judge, position)
             if name not in WEIGHTS_ONLY and name not in unusual:
                 unusual.add(name)
                 judge.odd("needs classes", f"uses {name}, which torch.load(weights_only=True) refuses", position)
@@ -131,8 +138,22 @@ def walk(stream: Stream, judge: Judge, budget: Budget) -> Walked:
                 following = False
     except Broken as error:
         judge.odd("unknown", f"a broken pickle: {error}", stream.position - start)
-        return Walked(None, False)
+        return Walked(None, False, isinstance(error, TooLong))
     return Walked(machine.stack[-1] if following and machine.stack else None, following)
+
+
+def _frame(end: int, name: str, argument: Argument, at: int, judge: Judge, position: int) -> int:
+    """Where the present frame ends, 0 outside of one; `at` is the offset of an operation.
+
+    Frames that end elsewhere than between two operations, at the latest behind STOP, are read in two
+    ways: Python's C unpickler drops what is left of a frame when it needs more than that
+    (`_Unpickler_ReadFromFile`), and what is read next then lies behind the frame.
+    """
+    if end and (at > end or (name == "STOP" and at + 1 != end) or (name == "FRAME" and at < end)):
+        judge.odd("dangerous", "a frame that does not end where an instruction does", position)
+    if name == "FRAME" and isinstance(argument, int):
+        return at + 9 + argument
+    return end if at < end else 0
 
 
 class _Machine:

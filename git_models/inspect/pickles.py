@@ -74,7 +74,7 @@ def _text(key: str | bytes) -> str:
 
 
 def is_also(file: BinaryIO, size: int) -> bool:
-    """Would an unpickler that is given this file (of another format) import something?"""
+    """Could an unpickler that is given this file (of another format) import something?"""
     judge = ListJudge(Ledger(), "")
-    walk(Stream(file, 0, size), judge, Budget(200_000, 16 << 20))
-    return judge.names > 0
+    walked = walk(Stream(file, 0, size), judge, Budget(200_000, 16 << 20))
+    return judge.names > 0 or walked.given_up

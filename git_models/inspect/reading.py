@@ -12,6 +12,10 @@ class Broken(Exception):
     """The bytes are not what their format promises. Never leaves this package."""
 
 
+class TooLong(Broken):
+    """The bytes may well be sound, but are more than is looked at here."""
+
+
 def read_at(file: BinaryIO, offset: int, count: int) -> bytes:
     """Exactly `count` bytes from `offset`; raises `Broken` if the file ends before."""
     if offset < 0 or count < 0:
@@ -75,9 +79,11 @@ class Stream:
         return int.from_bytes(self.take(width), "little")
 
     def line(self, most: int = 4096) -> bytes:
-        """Up to the next newline, without it. Raises `Broken` if that is further than `most` bytes."""
+        """Up to the next newline, without it. Raises `Broken` if there is none, `TooLong` beyond `most` bytes."""
         self.fill(most)
         end = self._buffer.find(b"\n", self._at, self._at + most)
+        if end < 0 and self.left > most:
+            raise TooLong(f"a very long line at byte {self.position}")
         if end < 0:
             raise Broken(f"a line without an end at byte {self.position}")
         start, self._at = self._at, end + 1

@@ -117,5 +117,7 @@ def _second(file: BinaryIO, size: int, form: str, ledger: Ledger) -> None:
     """Report bytes that another reader would take for another format."""
     if has_end_record(file, size):
         ledger.add("dangerous", f"a zip archive as well as {form}: two readers see two files")
+    if form != "tar" and containers.is_tar(file, size):
+        ledger.add("dangerous", f"a tar archive as well as {form}: two readers see two files")
     if form not in ("pickle", "torch legacy") and pickles.is_also(file, size):
         ledger.add("dangerous", f"a pickle as well as {form}: two readers see two files")

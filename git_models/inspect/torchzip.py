@@ -26,9 +26,12 @@ _SCRIPT = re.compile(
     r"(constants\.pkl|bytecode\.pkl|mobile_debug_handles\.pkl|code/.*|constants/[0-9]+|extra/[^/]+|attributes\.pkl"
     r"|tensors/[0-9]+|traced_inputs\.pkl|traced_inputs/[0-9]+)"
 )
-# What a TorchScript program could reach beyond arithmetic: files, and operators of other libraries.
+# What a TorchScript program could reach beyond arithmetic: files, and operators of other libraries. All of
+# it is below these two names, and libtorch writes them without a space in between; whatever follows
+# them in another way may hide something.
 _REACHES = re.compile(
-    rb"torch\.(?:save|from_file|load)\s*\(|ops\.(?!prim\.|aten\.|quantized\.|torchvision\.|inductor\.)[a-zA-Z_]\w*\.\w+"
+    rb"(?<![\w.])(?:torch\b(?!\.(?!(?:save|from_file|load)\b)\w)"
+    rb"|ops\b(?!\.(?:prim|aten|quantized|torchvision|inductor)\.(?!(?:save|from_file|load)\b)\w))[^\n(]{0,40}"
 )
 
 
@@ -50,7 +53,7 @@ def look(file: BinaryIO, size: int, ledger: Ledger, budget: Budget, thorough: bo
     if not root:
         ledger.add("dangerous", "more than one folder at the top of the zip")
         inside |= {entry.name.partition("/")[2]: entry for entry in entries}
-    script = "constants.pkl" in inside or any(name.startswith("code/") for name in inside)
+    script = "constants.pkl" in inside  # by that torch.load decides to leave the file to libtorch
     form = "TorchScript" if script else "torch zip"
     _check_names(inside, script, ledger)
     value = None
@@ -115,7 +118,7 @@ def _program(file: BinaryIO, size: int, inside: dict[str, Entry], ledger: Ledger
             ledger.add("unknown", "a program that is too large to look at", name)
             return
         for call in sorted(set(_REACHES.findall(text)))[:20]:
-            ledger.add("unknown", f"its program calls {call.decode('ascii').rstrip('( ')}", name)
+            ledger.add("unknown", f"its program calls {call.decode('ascii', 'replace').strip()}", name)
 
 
 def _plain(file: BinaryIO, size: int, inside: dict[str, Entry], ledger: Ledger) -> dict[str, str]:

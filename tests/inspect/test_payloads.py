@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from git_models import inspect
-from tests.inspect import payloads
+from tests.inspect import assembler as asm
+from tests.inspect import attacks, payloads
 
 PAYLOADS = payloads.everything()
 PACKAGE = Path(inspect.__file__).parent
@@ -22,6 +23,76 @@ UNHEARD_OF = ("some_package", "__main__")
 
 def scan(data: bytes, name: str = "") -> inspect.Report:
     return inspect.scan(io.BytesIO(data), len(data), name)
+
+
+RUN = asm.call("os", "system", "echo marker")
+PARTED = {
+    attack.__name__: attack(RUN)
+    for attack in (
+        attacks.frame_beyond_stop,
+        attacks.frame_inside_a_string,
+        attacks.late_pickle,
+        attacks.pickle_behind_a_long_line,
+        attacks.tar_inside_gguf,
+        attacks.tar_inside_safetensors,
+    )
+}
+CALL = asm.name("ultralytics.nn.tasks", "DetectionModel")
+STATES = {
+    "a dict": {"__setstate__": CALL},
+    "a dict of pairs": asm.call("collections", "OrderedDict", [("__setstate__", CALL)]),
+    "a dict of a dict": asm.call("collections", "OrderedDict", {"__setstate__": CALL}),
+    "slots": (None, {"__setstate__": CALL}),
+    "a name with escapes": b"}V__setstate\\u005f_\n" + CALL + b"s",
+    "a dict of something else": asm.call("collections", "OrderedDict", asm.call("builtins", "set", [])),
+}
+
+
+@pytest.mark.parametrize("name", PARTED)
+def test_where_readers_part_company_nothing_is_called_loadable(name: str) -> None:
+    assert scan(PARTED[name]).verdict in ("unknown", "dangerous")
+
+
+@pytest.mark.parametrize("name", STATES)
+@pytest.mark.parametrize(
+    "target",
+    [("ultralytics.utils", "IterableSimpleNamespace"), ("torch.nn.modules.linear", "Linear"), ("torch", "Tensor")],
+    ids=lambda target: target[1],
+)
+def test_no_state_brings_its_own_methods(name: str, target: tuple[str, str]) -> None:
+    data = asm.torch_zip(asm.pickled(asm.make(*target, STATES[name])))
+    assert scan(data).verdict in ("unknown", "dangerous")
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        (3, "<", None, ("a",), {"a": (asm.call("numpy", "dtype", "f8"), 0)}, 8, 1, 0),
+        (3, "<", (asm.call("numpy", "dtype", "f8"), 9), None, None, 8, 1, 0),
+        (3, "<", None, None, None, -1, -1, 63),
+        (3, "<"),
+    ],
+)
+def test_a_data_type_is_given_no_fields_and_no_flags(state: tuple[object, ...]) -> None:
+    kind = asm.call("numpy", "dtype", "V8", False, True) + asm.value(state) + b"b"
+    assert scan(asm.torch_zip(asm.pickled(kind))).verdict == "unknown"
+    plain = asm.call("numpy", "dtype", "f8", False, True) + asm.value((3, "<", None, None, None, -1, -1, 0)) + b"b"
+    assert scan(asm.torch_zip(asm.pickled(plain))).verdict == "needs classes"
+
+
+def test_a_folder_of_code_does_not_make_a_pickle_torchscript() -> None:
+    data = asm.pickled(asm.call("__torch__.posix", "system", "echo marker"))
+    assert scan(attacks.with_code(data)).verdict == "unknown"
+
+
+@pytest.mark.parametrize(
+    "function", ["torch._utils._rebuild_parameter", "torch.nn.parameter.Parameter"], ids=lambda name: name
+)
+def test_a_parameter_is_made_of_nothing_but_a_tensor(function: str) -> None:
+    module, _, name = function.rpartition(".")
+    layer = asm.make("torch.nn.modules.container", "Sequential", {"detach": CALL})
+    data = asm.pickled(asm.call(module, name, layer, True))
+    assert scan(asm.torch_zip(data)).verdict == "unknown"
 
 
 def test_there_are_more_than_sixty_payloads() -> None:

@@ -8,6 +8,7 @@ import io
 import pkgutil
 import sys
 import types
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import torch._weights_only_unpickler as torch_list
 
 from git_models import inspect
 from git_models.inspect import allow
+from tests.inspect import assembler as asm
 
 DTYPES = sorted({dtype for dtype in vars(torch).values() if isinstance(dtype, torch.dtype)}, key=str)
 USUAL = {torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.int32, torch.int16, torch.int8}
@@ -192,6 +194,33 @@ def test_torchscript_that_reads_files_is_unknown(tmp_path: Path) -> None:
     module.save(str(path))
     report = scan(path.read_bytes())
     assert report.verdict == "unknown", inspect.report_lines(report)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "torch.save(x, {})",
+        "torch . save (x, {})",
+        "torch.\\\nsave(x, {})",
+        "(torch. # here\n  save(x, {}))",
+        "ops.aten.save(x, {})",
+        "ops . aten . save(x, {})",
+    ],
+)
+def test_torchscript_that_writes_files_is_unknown_however_it_is_spelled(tmp_path: Path, call: str) -> None:
+    saved_as = io.BytesIO()
+    torch.jit.save(torch.jit.script(torch.nn.Flatten()), saved_as)
+    written = tmp_path / "written"
+    with zipfile.ZipFile(saved_as) as archive:
+        entries = {name: archive.read(name) for name in archive.namelist()}
+    (place,) = (name for name in entries if name.endswith("flatten.py"))
+    at = entries[place].index(b"    return ")
+    line = call.replace("(x, {}", f'(input, "{written}"')
+    entries[place] = entries[place][:at] + f"    y = {line}\n".encode() + entries[place][at:]
+    data = asm.zipped(entries.items())
+    torch.jit.load(io.BytesIO(data))(torch.ones(2, 2))
+    assert written.exists(), "libtorch does not run it"
+    assert scan(data).verdict == "unknown"
 
 
 def detector(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
