@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 from git_models.inspect.allow import full_name
-from git_models.inspect.opcodes import WEIGHTS_ONLY, Argument, Opaque, operations
+from git_models.inspect.opcodes import WEIGHTS_ONLY, Argument, Opaque, fits, frame_end, operations
 from git_models.inspect.reading import Broken, Stream, TooLong
 
 MOST_OPERATIONS = 1_000_000
@@ -123,7 +123,9 @@ def walk(stream: Stream, judge: Judge, budget: Budget) -> Walked:
                 judge.odd("unknown", "a pickle that is larger than any model needs; given up", position)
                 return Walked(None, False, True)
             if frame or name == "FRAME":
-                frame = _frame(frame, name, argument, at, judge, position)
+                if not fits(frame, name, at):
+                    judge.odd("dangerous", "a frame that does not end where an instruction does", position)
+                frame = frame_end(frame, name, argument, at)
             if name not in WEIGHTS_ONLY and name not in unusual:
                 unusual.add(name)
                 judge.odd("needs classes", f"uses {name}, which torch.load(weights_only=True) refuses", position)
@@ -140,20 +142,6 @@ def walk(stream: Stream, judge: Judge, budget: Budget) -> Walked:
         judge.odd("unknown", f"a broken pickle: {error}", stream.position - start)
         return Walked(None, False, isinstance(error, TooLong))
     return Walked(machine.stack[-1] if following and machine.stack else None, following)
-
-
-def _frame(end: int, name: str, argument: Argument, at: int, judge: Judge, position: int) -> int:
-    """Where the present frame ends, 0 outside of one; `at` is the offset of an operation.
-
-    Frames that end elsewhere than between two operations, at the latest behind STOP, are read in two
-    ways: Python's C unpickler drops what is left of a frame when it needs more than that
-    (`_Unpickler_ReadFromFile`), and what is read next then lies behind the frame.
-    """
-    if end and (at > end or (name == "STOP" and at + 1 != end) or (name == "FRAME" and at < end)):
-        judge.odd("dangerous", "a frame that does not end where an instruction does", position)
-    if name == "FRAME" and isinstance(argument, int):
-        return at + 9 + argument
-    return end if at < end else 0
 
 
 class _Machine:

@@ -102,6 +102,23 @@ def operations(stream: Stream) -> Iterator[Operation]:
             stream.move(at)
 
 
+def fits(end: int, name: str, at: int) -> bool:
+    """May an operation stand at `at` in a frame that ends at `end` (0: in none)?
+
+    Frames that end elsewhere than between two operations, at the latest behind STOP, are read in two
+    ways: Python's C unpickler drops what is left of a frame when it needs more than that
+    (`_Unpickler_ReadFromFile`), and what is read next then lies behind the frame.
+    """
+    return not end or (at <= end and (name != "STOP" or at + 1 == end) and (name != "FRAME" or at == end))
+
+
+def frame_end(end: int, name: str, argument: Argument, at: int) -> int:
+    """Where the frame of the next operation ends, 0 outside of one."""
+    if name == "FRAME" and isinstance(argument, int):
+        return at + 9 + argument
+    return end if at < end else 0
+
+
 def _argument(name: str, stream: Stream) -> Argument:
     """Read an argument; raises `Broken` if the data ends in it."""
     if (width := _COUNTED.get(name)) is not None:
