@@ -159,7 +159,7 @@ def _no_place(url: str, scheme: str, known: Collection[str]) -> UsageError:
     meant = _MEANT.get(scheme) or (f"{close[0]}://…" if close else "")
     return UsageError(
         f"{urls.redact(url)!r} names no place for models; a URL begins with one of "
-        + ", ".join(f"{s}://" for s in sorted(known) if not s.endswith("+http")),
+        + ", ".join(f"{s}://" for s in sorted(known) if not s.endswith("http")),
         f"git models remote add NAME {meant}" if meant else "git models remote add -h",
     )
 
