@@ -7,7 +7,7 @@ SLOW := tests/ground_truth tests/real_checkpoints tests/places tests/migrations
 SHELL_FILES = $(shell grep -lE '^\#!.*[/ ](ba)?sh$$' .ci/run scripts/* 2>/dev/null)
 SHIMS = $(filter-out hooks/head.sh,$(wildcard hooks/*.sh))
 
-.PHONY: help venv test slow machine lint types ground-truth places migrations real-checkpoints demo demo-github bench man
+.PHONY: help venv test slow machine lint types ground-truth places migrations audit real-checkpoints demo demo-github bench man
 
 help: ## say what there is
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | expand -t 20
@@ -49,6 +49,12 @@ places: ## hold every kind of place against servers that other people wrote
 
 migrations: venv ## bring projects of the real Git LFS and DVC over, and back
 	@PYTHON='$(PYTHON)' scripts/migrations
+
+audit: ## ask PyPI whether a library that we use has a known weakness (needs the internet, so CI does not)
+	'$(PYTHON)' -m venv .cache/audit
+	.cache/audit/bin/pip install -q --disable-pip-version-check pip-audit -e '.[gdrive,hf,keyring,rclone,s3]'
+	.cache/audit/bin/pip freeze --exclude-editable > .cache/audit/installed.txt
+	.cache/audit/bin/pip-audit --strict --disable-pip --no-deps -r .cache/audit/installed.txt
 
 real-checkpoints: ## read checkpoints that people published and whatever PyTorch writes
 	@PYTHON='$(PYTHON)' scripts/real-checkpoints

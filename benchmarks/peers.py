@@ -176,7 +176,7 @@ MEMORY = 120 * 10**6  # bytes, any of our jobs
 def write(file: Path, mebibytes: int, seed: int) -> None:
     """Random bytes, the same for the same seed."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    dice = random.Random(seed)  # noqa: S311
+    dice = random.Random(seed)  # noqa: S311 (the same bytes every time)
     if file.is_symlink():
         file.unlink()
     with open(file, "wb") as target:
@@ -186,7 +186,7 @@ def write(file: Path, mebibytes: int, seed: int) -> None:
 
 def scatter(folder: Path, count: int, seed: int, size: int = 10_240) -> None:
     """So many models of `size` bytes, a hundred in a folder."""
-    dice = random.Random(seed)  # noqa: S311
+    dice = random.Random(seed)  # noqa: S311 (the same bytes every time)
     for number in range(count):
         file = folder / f"part{number // 100:04d}/model{number:06d}.pt"
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -33,6 +33,18 @@ LOCAL_ENV_VARS = (
 )
 
 
+TOKENS = (
+    "GH_TOKEN",
+    "GITHUB_TOKEN",
+    "GH_ENTERPRISE_TOKEN",
+    "GITHUB_ENTERPRISE_TOKEN",
+    "HF_TOKEN",
+    "DROPBOX_ACCESS_TOKEN",
+    "GOOGLE_ACCESS_TOKEN",
+)
+"""Variables of the environment that let somebody in."""
+
+
 class GitError(ModelsError):
     """git itself failed; `code` stays 1, `status` is git's own exit code."""
 
@@ -92,6 +104,11 @@ def elsewhere() -> dict[str, str]:
     return {k: v for k, v in os.environ.items() if k not in LOCAL_ENV_VARS}
 
 
+def without_tokens() -> dict[str, str]:
+    """The environment for a program that needs none of the tokens that we read from ours: ssh, rclone, dvc."""
+    return {k: v for k, v in os.environ.items() if k not in TOKENS}
+
+
 def run(
     *args: str,
     input: bytes | None = None,
@@ -142,7 +159,9 @@ def popen(*args: str, cwd: str | None = None) -> subprocess.Popen[bytes]:
 
 def tool(name: str, *args: str) -> bytes:
     """stdout of another program that works on this repository, git's companion. Raises ModelsError."""
-    done = subprocess.run([program(name), *args], stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    done = subprocess.run(
+        [program(name), *args], stdin=subprocess.DEVNULL, capture_output=True, env=without_tokens(), check=False
+    )
     if done.returncode:
         said = done.stderr.decode("utf-8", "replace").strip()
         raise ModelsError(f"{name} {' '.join(args[:1])} failed: {said or f'exit code {done.returncode}'}")

@@ -110,6 +110,11 @@ def public_address(ip: str) -> bool:
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 
+def inside(host: str) -> bool:
+    """Whether a host, as `split` gives it, is written as an address that does not belong to the public internet."""
+    return (host.startswith("[") or bool(re.match(_NUMERIC, host))) and not public_address(host.strip("[]"))
+
+
 class _Secrets(NamedTuple):
     """The forms of secrets."""
 

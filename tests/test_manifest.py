@@ -348,3 +348,80 @@ def test_importing_the_manifest_loads_no_yaml() -> None:
     code = "import sys; from git_models import manifest; print({'yaml', 'rich', 'requests', 'pygit2'} & {*sys.modules})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+FORBIDDEN = """\
+version: 1
+remotes:
+  x:
+    url: "s3://bucket/models"
+    command: "touch ran"
+    endpoint: "https://evil.example"
+    profile: "default"
+    keyFile: "/home/ada/.ssh/id_ed25519"
+    credentials: "/home/ada/.aws/credentials"
+    verify: false
+    sslVerify: false
+    proxy: "http://evil.example:8080"
+    cache: "/tmp/cache"
+hooks: {post-checkout: "touch ran"}
+core: {hooksPath: "hooks", sshCommand: "touch ran"}
+models:
+  a.pt:
+    md5: "%s"
+    command: "touch ran"
+    store: "/tmp/store"
+    link: "symlink"
+"""
+
+
+def test_what_a_manifest_cannot_say_is_kept_and_has_no_effect() -> None:
+    read = manifest.parse((FORBIDDEN % MD5).encode())
+    assert read.remotes == {"x": "s3://bucket/models"}, "a place is its URL and nothing else"
+    assert set(read._fields) == {"version", "remotes", "models", "track", "active"}
+    extra = {"command": "touch ran", "store": "/tmp/store", "link": "symlink"}
+    assert read.models["a.pt"] == Entry("a.pt", MD5, extra=extra)
+    changed = manifest.update((FORBIDDEN % MD5).encode(), {"a.pt": read.models["a.pt"]._replace(size=5)}).decode()
+    assert set(FORBIDDEN.replace("%s", MD5).splitlines()) <= set(changed.splitlines())
+
+
+@pytest.mark.parametrize(("depth", "fine"), [(5, True), (6, False), (100_000, False)])
+def test_eight_levels_are_enough(depth: int, fine: bool) -> None:
+    text = one(f'    md5: "{MD5}"\n    x: {"[" * depth}1{"]" * depth}\n')
+    if fine:
+        manifest.parse(text)
+        return
+    with pytest.raises(ManifestError, match=r"deep|depth"):
+        manifest.parse(text)
+
+
+@pytest.mark.parametrize(("size", "fine"), [("0", True), (str(2**53), True), (str(2**53 + 1), False), ("-1", False)])
+def test_a_size_is_within_what_every_reader_keeps_exactly(size: str, fine: bool) -> None:
+    text = one(f'    md5: "{MD5}"\n    size: {size}\n')
+    if fine:
+        assert manifest.parse(text).models["a.pt"].size == int(size)
+        return
+    with pytest.raises(ManifestError, match="size") as caught:
+        manifest.parse(text)
+    assert caught.value.line == 5
+
+
+def test_a_merge_bomb_of_615_bytes_is_refused_before_anything_is_built() -> None:
+    lines = ["a0: &a0 {x: 1}"]
+    while len("\n".join(lines)) < 560:
+        n = len(lines)
+        lines.append(f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 9)}]}}")
+    bomb = "\n".join(lines).ljust(615, "#").encode()[:615]
+    start = time.perf_counter()
+    with pytest.raises(ManifestError, match="anchors") as caught:
+        manifest.parse(bomb)
+    assert time.perf_counter() - start < 0.5 and caught.value.line == 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.binary(max_size=300) | st.text(st.sampled_from("&*!<>:{}[]-|#'\"\n a1~%"), max_size=200).map(str.encode))
+def test_whatever_the_bytes_are_a_manifest_or_an_error_with_a_line_comes_out(data: bytes) -> None:
+    try:
+        manifest.parse(data)
+    except ManifestError as error:
+        assert error.line >= 0

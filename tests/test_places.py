@@ -151,3 +151,36 @@ def test_a_fork_is_named_as_github_names_it(work: Sandbox, text: str, url: str) 
     work.git("remote", "set-url", "origin", "https://github.com/owner/repo.git")
     work.git("remote", "add", "them", "https://github.com/other/repo.git")
     assert places.fork(here(work), EMPTY, text).url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("file:///srv/models", "ssh://models.example.com/srv", "rclone://drive/models", "s3://bucket/prefix"),
+        *(
+            "gdrive://0AbcDef",
+            "dropbox:///Apps/models",
+            "webdav+https://dav.example.com/f",
+            "github+http://127.0.0.1:1/o/r",
+        ),
+        *("github://git.evil.example/owner/repo", "http://127.0.0.1/models", "http://169.254.169.254/latest"),
+    ],
+)
+def test_no_place_of_the_manifest_but_public_ones_is_read_unasked_and_none_is_written_to(
+    work: Sandbox, url: str
+) -> None:
+    found = [p for p in places.for_pull(here(work), names(url)) if p.url == url]
+    assert not any(place.approved for place in found)
+    for place in found:
+        with pytest.raises(ModelsError):
+            places.need_writable(place)
+    assert url not in [p.url for p in places.for_push(here(work), names(url))]
+
+
+@pytest.mark.parametrize("url", ["https://models.example.com/f", "hf://ada/weights", UPSTREAM])
+def test_a_public_place_is_read_as_by_a_stranger_and_never_written_to(work: Sandbox, url: str) -> None:
+    place = first(work, url)
+    assert place.approved and (place.anonymous or not place.url.startswith("github"))
+    with pytest.raises(ModelsError):
+        places.need_writable(place)
+    assert url not in [p.url for p in places.for_push(here(work), names(url))]

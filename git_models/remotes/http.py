@@ -70,6 +70,8 @@ class Client:
         parts = urls.split(url)
         if parts.scheme not in ("http", "https"):
             raise RemoteError(f"{urls.redact(url)}: only http and https are asked")
+        if self._options.from_manifest and urls.inside(parts.host):
+            raise sessions.private(parts.host)  # a proxy would connect there without asking us
         if not hasattr(self._local, "session"):
             self._local.session = sessions.new(self._options.from_manifest)
         way = settings(f"{parts.scheme}://{parts.host}{f':{parts.port}' if parts.port else ''}/", self._options.top)

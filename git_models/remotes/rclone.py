@@ -297,7 +297,12 @@ def _started(command: list[str], stdin: int) -> Iterator[tuple[subprocess.Popen[
     # In the home folder: paths of a `local` remote are relative to where rclone stands.
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
-            command, stdin=stdin, stdout=subprocess.PIPE, stderr=errors, cwd=os.path.expanduser("~")
+            command,
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            cwd=os.path.expanduser("~"),
+            env=git.without_tokens(),
         )
 
         def said() -> str:

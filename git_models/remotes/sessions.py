@@ -144,6 +144,14 @@ def send(
         raise explain(error, url) from error
 
 
+def private(host: str) -> RemoteError:
+    """A stranger's address leads into somebody's network."""
+    return RemoteError(
+        f"{host} is an address inside a private network, and only models.yaml names it: not asked",
+        fix="if you trust it: git models remote trust NAME",
+    )
+
+
 def explain(error: Exception, url: str) -> ModelsError:
     """What a failure of the network means."""
     host = urllib3.util.parse_url(url).netloc or url
@@ -159,10 +167,7 @@ def explain(error: Exception, url: str) -> ModelsError:
 
     said = redact(str(chain[-1]))
     if has(PrivateAddress):
-        return RemoteError(
-            f"{host} is an address inside a private network, and only models.yaml names it: not asked",
-            fix="if you trust it: git models remote trust NAME",
-        )
+        return private(host)
     if has(requests.exceptions.SSLError):
         return RemoteError(
             f"the certificate of {host} is not trusted ({said}). "

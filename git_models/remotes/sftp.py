@@ -78,7 +78,11 @@ class Target(NamedTuple):
 def far(target: Target, command: str) -> tuple[int, str]:
     """The exit code and output of a command in the far shell. Raises Offline, Transient, RemoteError for ssh's own."""
     done = subprocess.run(
-        target.command("--", target.name, command), stdin=subprocess.DEVNULL, capture_output=True, check=False
+        target.command("--", target.name, command),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        env=git.without_tokens(),
+        check=False,
     )
     if done.returncode == 255:
         raise refused(target, done.stderr.decode("utf-8", "replace"))
@@ -96,6 +100,7 @@ class Session:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
+            env=git.without_tokens(),
         )
         assert self._process.stdin and self._process.stdout
         self._to: IO[bytes] = self._process.stdin

@@ -10,11 +10,12 @@ import time
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 
-from git_models import git
-from git_models.errors import NotThere, Offline, RemoteError, StartOver, Transient
+from git_models import git, urls
+from git_models.errors import ModelsError, NotThere, Offline, RemoteError, StartOver, Transient
 from git_models.remotes import http as ours
 from git_models.remotes import sessions
 from git_models.remotes.base import Options, RateLimited, Upload
@@ -349,3 +350,95 @@ def test_a_small_answer_is_read_whole_as_often_as_it_is_asked_for(serve: Serve, 
     said = bytes(range(256)) * 4096
     with client.send("GET", serve(lambda _: Reply(200, said))) as response:
         assert ours.whole(response) == ours.whole(response) == said
+
+
+class _Told(NamedTuple):
+    """As much of an answer as `redirect` looks at."""
+
+    status_code: int
+    headers: dict[str, str]
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("url", "location", "target"),
+    [
+        ("https://github.com/x", "http://github.com/x", None),
+        ("https://github.com/x", "HTTP://github.com/x", None),
+        ("https://github.com/x", "ftp://github.com/x", None),
+        ("https://github.com/x", "file:///etc/passwd", None),
+        ("https://github.com/x", "", None),
+        ("https://github.com/x", "//evil.example/y", "https://evil.example/y"),
+        ("https://github.com/x", "/y", "https://github.com/y"),
+        ("http://127.0.0.1/x", "https://github.com/y", "https://github.com/y"),
+    ],
+)
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_no_redirect_leaves_https(url: str, location: str, target: str | None, status: int) -> None:
+    told: Any = _Told(status, {"Location": location})
+    if target is None:
+        with pytest.raises(RemoteError, match="not followed"):
+            ours.redirect(told, url)
+    else:
+        assert ours.redirect(told, url) == target
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "https://github.com@evil/x",
+        "https://github.com\\@evil/x",
+        "https:///github.com/x",
+        "https://github.com%0a.evil/x",
+        "http://2130706433/x",
+        "http://0x7f000001/x",
+        "http://127.1/x",
+    ],
+)
+def test_a_redirect_to_a_url_that_can_be_read_in_two_ways_is_refused(
+    serve: Serve, client: ours.Client, location: str
+) -> None:
+    base = serve(lambda _: Reply(302, headers={"Location": location}))
+    with pytest.raises(ModelsError):
+        client.get(f"{base}/", 0)
+
+
+def test_each_hop_is_looked_at_not_the_first_alone(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def inside(request: Request) -> Reply:
+        asked.append(request.path)
+        return Reply(200, b"secret")
+
+    inner = serve(inside).replace("127.0.0.1", "127.0.0.2")
+    outer = serve(lambda _: Reply(302, headers={"Location": f"{inner}/latest/meta-data"}))
+    for module in (sessions, urls):
+        monkeypatch.setattr(module, "public_address", lambda ip: ip == "127.0.0.1")
+    with pytest.raises(RemoteError, match="private network"):
+        ours.Client(Options(from_manifest=True)).get(f"{outer}/model.pt")
+    assert asked == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("http://169.254.169.254/latest/meta-data", "http://[::ffff:169.254.169.254]/", "http://[::1]/"),
+        *("http://127.0.0.1/", "https://10.0.0.1/x.pt", "https://[fd00::1]/x.pt", "http://2130706433/"),
+        *("http://0x7f000001/", "http://127.1/", "http://[64:ff9b::a9fe:a9fe]/"),
+    ],
+)
+@pytest.mark.parametrize("proxy", ["http://127.0.0.1:9", ""])
+def test_a_strangers_url_into_a_private_network_is_not_asked_directly_or_through_a_proxy(
+    url: str, proxy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def connect(_self: object) -> None:
+        raise AssertionError("a connection")
+
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    monkeypatch.setenv("HTTP_PROXY", proxy)
+    for kind in (sessions.HTTPConnection, sessions.HTTPSConnection):
+        monkeypatch.setattr(kind, "_new_conn", connect)
+    with pytest.raises(ModelsError, match=r"private network|different ways"):
+        ours.Client(Options(from_manifest=True, patience=1)).get(url)
