@@ -181,6 +181,20 @@ def feed(*args: str, file: BinaryIO) -> bytes:
     return done.stdout
 
 
+def edit(file: str) -> bool:
+    """Open a file in the user's editor, as git does; False if there is none or it failed, which was said then.
+
+    `git config --edit` would do, but it ends with 0 whatever became of the editor.
+    """
+    status, editor = call("var", "GIT_EDITOR", ok=(0, 1, 128))
+    if status:
+        return False
+    command = os.fsdecode(editor).removesuffix("\n")
+    return not subprocess.run(
+        ["/bin/sh", "-c", f'{command} "$@"', command, file], stdout=sys.stderr, check=False
+    ).returncode
+
+
 def attached(*args: str) -> int:
     """Run git on the user's terminal, its own progress and questions included; its exit code."""
     return subprocess.run([program(), *args], stdout=sys.stderr, check=False).returncode

@@ -61,7 +61,11 @@ def _edited(here: Repo, entry: Entry) -> dict[str, Any]:
             git.run("config", "--file", draft.file, f"model.{name}", text)
         for key, text in numbers.items():
             git.run("config", "--file", draft.file, "--add", "model.metric", f"{key}={text}")
-        git.attached("config", "--file", draft.file, "--edit")  # it says itself when the editor fails
+        if not git.edit(draft.file):
+            raise ModelsError(
+                "the editor failed, so nothing was changed",
+                f"git models edit {word(entry.path)} -m TEXT; git config core.editor names another editor",
+            )
         said = git.run("config", "--file", draft.file, "-z", "--list").decode("utf-8", "replace")
     finally:
         objects.discard(draft)

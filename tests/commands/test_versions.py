@@ -105,7 +105,11 @@ def test_edit_sets_what_models_yaml_says_and_nothing_else(recorded: Sandbox) -> 
     changes = {"metrics": {"epochs": 4}, "stage": "production", "name": "cat", "notes": "short"}
     assert recorded.entries()[MODEL] == before | changes
     assert "nothing changed" in recorded.models("edit", "cat", env={"GIT_EDITOR": "true"}).out
-    assert "problem with the editor" in recorded.models("edit", "cat", env={"GIT_EDITOR": "false"}).err
+    before = recorded.read("models.yaml")
+    for failing in ("false", "/nowhere/vi", "sed -i -e s/short/long/ $1; exit 3 #", "kill -9 $$; :"):
+        failed = recorded.models("edit", "cat", env={"GIT_EDITOR": failing}, code=1)
+        assert (failed.out, recorded.read("models.yaml")) == ("", before)
+        assert "the editor failed, so nothing was changed\n  next: git models edit" in failed.err
     misspelt = recorded.models("edit", "cat", env={"GIT_EDITOR": "sed -i -e '$a licence = MIT'"}, code=1).err
     assert "no field 'licence'" in misspelt and "did you mean license" in misspelt
 
