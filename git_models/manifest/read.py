@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from git_models import paths, urls
@@ -22,6 +23,7 @@ _ENTRY_FIELDS = frozenset(Entry._fields) - {"path", "extra"}
 _VERSION_FIELDS = frozenset(Version._fields) - {"extra"}
 
 
+@lru_cache(maxsize=2)  # what was just written is read back, and then asked for by others
 @no_collection()
 def parse(data: bytes) -> Manifest:
     """The manifest in `data`; no bytes are an empty one. Raises ManifestError with the line."""
