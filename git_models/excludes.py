@@ -59,10 +59,9 @@ def tracked_in_history(repo: Repo, paths: Iterable[str]) -> set[str]:
     wanted = set(paths)
     if not wanted:
         return set()
-    rows = (line.partition(" ") for line in git.text("for-each-ref", "--format=%(objectname) %(refname)").splitlines())
+    rows = (line.partition(" ") for line in git.text("show-ref", "--head", ok=(0, 1)).splitlines())
     # What a migration left behind, like a reflog, is not checked out by name.
     named = {oid for oid, _, name in rows if not name.startswith(BACKUP)}
-    named |= set(git.text("rev-parse", "-q", "--verify", "HEAD", ok=(0, 1, 128)).split())
     fetched = (line.split("\t")[0] for line in _read(os.path.join(repo.git_dir, "FETCH_HEAD")).splitlines())
     tips = sorted(named | _existing(set(fetched)))
     file = os.path.join(repo.models, "tracked")

@@ -77,11 +77,11 @@ def blob(name: str) -> bytes:
     return data if code == 0 else b""
 
 
-def blobs(names: Sequence[str]) -> dict[str, bytes]:
+def blobs(names: Sequence[str], cwd: str | None = None, env: Mapping[str, str] | None = None) -> dict[str, bytes]:
     """Several blobs in one call, by the names given; those that are missing are left out."""
     if not names:
         return {}
-    data = git.run("cat-file", "--batch", input=b"".join(os.fsencode(n) + b"\n" for n in names))
+    data = git.run("cat-file", "--batch", input=b"".join(os.fsencode(n) + b"\n" for n in names), cwd=cwd, env=env)
     found, at = {}, 0
     for name in names:
         end = data.index(b"\n", at)

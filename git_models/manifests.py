@@ -225,10 +225,10 @@ def everywhere(repo: Repo) -> list[Manifest]:
         if not os.path.isdir(top):
             continue
         env = None if top == repo.top else git.elsewhere()
-        raws = []
-        for name in (f"HEAD:{manifest.NAME}", f":{manifest.NAME}"):
-            code, raw = git.call("cat-file", "blob", name, cwd=top, env=env, ok=(0, 1, 128))
-            raws.append(raw if code == 0 else b"")
+        try:
+            raws = list(index.blobs([f"HEAD:{manifest.NAME}", f":{manifest.NAME}"], cwd=top, env=env).values())
+        except git.GitError:
+            raws = []  # a worktree whose repository is gone, a partial clone without the blob and a network
         try:
             with open(os.path.join(top, manifest.NAME), "rb") as file:
                 raws.append(file.read())
