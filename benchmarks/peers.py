@@ -131,6 +131,7 @@ class Bench:
     def __init__(self, places: Sequence[Place]) -> None:
         self.places = places
         self.costs: dict[str, dict[str, list[Cost]]] = {}
+        self.disk: dict[str, dict[str, float]] = {}  # when -> tool -> how often the model lies in the clone
 
     def job(self, name: str, do: Callable[[Place], Cost], rounds: int = 1) -> None:
         """Time a job, the tools in turns."""
@@ -139,6 +140,17 @@ class Bench:
                 self.costs.setdefault(name, {}).setdefault(place.tool.name, []).append(do(place))
         found, busy = self.medians(name), self.medians(name, "processor")
         print(f"  {name}: " + ", ".join(f"{t} {s:.3f} s ({busy[t]:.3f})" for t, s in found.items()), file=sys.stderr)
+
+    def weigh(self, when: str, size: int) -> None:
+        """How much a clone with one model of `size` MiB takes up, store included, as a multiple of the model."""
+        for place in self.places:
+            found = self.disk.setdefault(when, {})
+            for _ in range(20):  # what a push makes superfluous is removed behind it
+                said = subprocess.run(["du", "-sk", str(place.work)], capture_output=True, text=True, check=True).stdout
+                found[place.tool.name] = int(said.split()[0]) / 1024 / size
+                if found[place.tool.name] < DISK[when] + 0.02:
+                    break
+                time.sleep(0.25)
 
     def medians(self, name: str, what: str = "seconds") -> dict[str, float]:
         """The median of a field of the costs by tool."""
@@ -170,6 +182,7 @@ BARS = {
     "push, many small": Bar(best=1.0),
     "clone + pull, many small": Bar(best=0.5),
 }
+DISK = {"disk after add + commit, × model": 2.0, "disk after push, × model": 1.0}
 MEMORY = 120 * 10**6  # bytes, any of our jobs
 
 
@@ -213,7 +226,9 @@ def play(bench: Bench, size: int, many: int, crowd: int, rounds: int) -> None:
     for place in bench.places:
         write(place.work / MODEL, size, 1)
     bench.job("add + commit", lambda p: add(p, MODEL))
+    bench.weigh("disk after add + commit, × model", size)
     bench.job("push to a folder", lambda p: p.sh(p.tool.push))
+    bench.weigh("disk after push, × model", size)
     bench.job("clone + pull", lambda p: p.sh(p.tool.clone, at=p.base / "clone", branch="main"))
     for place in bench.places:
         shutil.rmtree(place.base / "clone")
@@ -285,6 +300,10 @@ def table(bench: Bench, names: Sequence[str], yards: Mapping[str, float]) -> str
         words, met = verdict(job, found, max(yards.values())) if job in BARS else ("", True)
         cells = [f"{found[n]:.3f}" if n in found else "–" for n in names]
         lines.append(f"| {job} | " + " | ".join(cells) + f" | {words} | {'yes' if met else '**no**'} |")
+    for when, by in bench.disk.items():
+        bar = DISK[when]
+        met = "yes" if by[OURS] < bar + 0.02 else "**no**"  # git's own files
+        lines.append(f"| {when} | " + " | ".join(f"{by[n]:.2f}" for n in names) + f" | {bar:g} | {met} |")
     # git itself maps what `git add` is given, whole.
     most = max(c.memory for job, by in bench.costs.items() for c in by.get(OURS, ()) if job != PLAIN)
     lines.append(f"\nOur largest process: {most / 1e6:.0f} MB (bar: {MEMORY / 1e6:.0f} MB). Yardsticks: ")
