@@ -254,7 +254,10 @@ def play(bench: Bench, size: int, many: int, crowd: int, rounds: int) -> None:
     if crowd:
         for place in bench.places:
             scatter(place.work / "crowd", crowd, 4)
-            add(place, "crowd")
+        bench.job("add + commit, a crowd", lambda p: add(p, "crowd"))
+        for place in bench.places:
+            write(place.work / "weights/late.pt", 1, 6)
+        bench.job("one more model, a crowd", lambda p: add(p, "weights/late.pt"))
         bench.job("status, a crowd", lambda p: p.sh(p.tool.status), rounds)
         bench.job("git status, a crowd", lambda p: p.sh("git status --porcelain"), rounds)
     ours = Bench([p for p in bench.places if p.tool.name == OURS])

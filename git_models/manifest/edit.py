@@ -43,7 +43,9 @@ def update(
         return text
     if tree is None:
         return _created(source, new)
-    return _rewritten(source, tree, old, new)
+    done = _edited(source, tree, old, new)
+    del tree  # a tree of 10,000 models takes 30 MB, and reading `done` makes another
+    return done if done and _says(done, new) else _rewritten(source, old, new)
 
 
 @no_collection()
@@ -64,18 +66,18 @@ def move(text: bytes, old: str, new: str) -> bytes:
     lines = source[:-1].split("\n")
     section: Map = tree["models"]
     key = next(k for k in section if k == old)
-    mark, end = key.event.start_mark, key.event.end_mark
+    mark = key.span
     if is_block(tree, lines) and is_block(section, lines):
         places = dict(zip(section, slots(section, lines), strict=True))
         slot = places[key]
         block = lines[slot.lines]
         at = mark.line - slot.lead
-        block[at] = block[at][: mark.column] + emit.key(new) + block[at][end.column :]
+        block[at] = block[at][: mark.column] + emit.key(new) + block[at][mark.end_column :]
         edits = [Edit(slot.lead, slot.stop, ()), insertion(places, new, block, order(("models",)))]
         done = _text(apply(lines, edits))
         if _says(done, meant):
             return done
-    return _rewritten(source, tree, manifest, meant)
+    return _rewritten(source, manifest, meant)
 
 
 def _intended(
@@ -120,15 +122,20 @@ def _created(source: str, new: Manifest) -> bytes:
     return _checked(done, new)
 
 
-def _rewritten(source: str, tree: Map, old: Manifest, new: Manifest) -> bytes:
-    """The text with what differs between `old` and `new` changed in it."""
+def _edited(source: str, tree: Map, old: Manifest, new: Manifest) -> bytes:
+    """The text with the lines changed in which `old` and `new` differ; b"" for a shape that is beyond line edits."""
     lines = source[:-1].split("\n")
+    if not is_block(tree, lines):
+        return b""
+    return _text(apply(lines, map_edits(tree, _data(tree, old, new), lines, (), order)))
+
+
+def _rewritten(source: str, old: Manifest, new: Manifest) -> bytes:
+    """Everything anew, the comments first."""
+    lines = source[:-1].split("\n")
+    tree = load(source)
+    assert tree is not None
     data = _data(tree, old, new)
-    if is_block(tree, lines):
-        done = _text(apply(lines, map_edits(tree, data, lines, (), order)))
-        if _says(done, new):
-            return done
-    # The shape is beyond line edits: everything anew, the comments first.
     ordered = sorted(data.items(), key=lambda item: order(())(item[0]) or 0)
     rows = comments(tree, lines, 0, len(lines)) + [row for k, v in ordered for row in emit.block(k, v, 0)]
     return _checked(_text(rows), new)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from git_models.manifest import emit
-from git_models.manifest.tree import Map, Seq, Text, value
+from git_models.manifest.tree import FLOW, Map, Seq, Text, value
 
 Order = Callable[[str], Any]
 """The sort key of an item among its siblings; None for one that has no place of its own."""
@@ -47,17 +47,17 @@ def apply(lines: Sequence[str], edits: Sequence[Edit]) -> list[str]:
 
 def is_block(node: Map | Seq, lines: Sequence[str]) -> bool:
     """Whether each item begins on a line of its own, in one column, as `git models` writes it."""
-    if node.event.flow_style:
+    if node.span.style == FLOW:
         return False
-    column = node.event.start_mark.column
+    column = node.span.column
     before = "" if type(node) is Map else "-"
     for item in node:
-        mark = item.event.start_mark
+        mark = item.span
         if lines[mark.line][: mark.column].strip(" ") != before:
             return False
         if before:
             continue
-        if mark.column != column or item.event.end_mark.line != mark.line:
+        if mark.column != column or mark.end_line != mark.line:
             return False
     return True
 
@@ -66,9 +66,9 @@ def slots(node: Map | Seq, lines: Sequence[str]) -> list[Slot]:
     """The place of each item of a block, in the order of the file."""
     found: list[Slot] = []
     floor = 0
-    column = node.event.start_mark.column
+    column = node.span.column
     for item in node:
-        start = item.event.start_mark.line
+        start = item.span.line
         last = max(start, _last(node[item] if type(node) is Map else item, lines))
         lead = start
         while lead > floor and 0 <= _comment(lines[lead - 1]) <= column:
@@ -90,15 +90,14 @@ def _comment(line: str) -> int:
 def _last(node: Any, lines: Sequence[str]) -> int:
     """The last line that holds anything of a node; -1 for an empty block."""
     if type(node) is Text:
-        mark = node.event.end_mark
-        last: int = mark.line
-        if node.event.style in ("|", ">") and mark.column == 0:
+        last = node.span.end_line
+        if node.span.style in ("|", ">") and node.span.end_column == 0:
             last -= 1
             while not lines[min(last, len(lines) - 1)].strip() and not node.endswith("\n\n"):
                 last -= 1
         return min(last, len(lines) - 1)
-    if node.event.flow_style:
-        return int(node.end.line)
+    if node.span.style == FLOW:
+        return int(node.span.end_line)
     children = node.items() if type(node) is Map else ((child, child) for child in node)
     return max((max(_last(k, lines), _last(v, lines)) for k, v in children), default=-1)
 
@@ -112,7 +111,7 @@ def comments(node: Any, lines: Sequence[str], start: int, stop: int) -> list[str
 
 def _cover(node: Any, lines: Sequence[str], inside: set[int]) -> None:
     if type(node) is Text:
-        inside.update(range(node.event.start_mark.line, _last(node, lines) + 1))
+        inside.update(range(node.span.line, _last(node, lines) + 1))
     elif type(node) is Map:
         for key, child in node.items():
             _cover(key, lines, inside)
@@ -130,7 +129,7 @@ def same(old: Any, new: Any) -> bool:
 def map_edits(old: Map, new: Mapping[str, Any], lines: Sequence[str], trail: tuple[str, ...], order: Any) -> list[Edit]:
     """What turns the block `old` into `new`, whose unchanged values are those of the tree itself."""
     edits: list[Edit] = []
-    column = old.event.start_mark.column
+    column = old.span.column
     places = dict(zip(old, slots(old, lines), strict=True))
     for key, slot in places.items():
         if key not in new:
@@ -163,7 +162,7 @@ def _value_edits(
     if type(old) is Map and isinstance(new, Mapping) and is_block(old, lines):
         edits = map_edits(old, new, lines, trail, order)
         if not new:
-            colon = lines[slot.start].index(":", key.event.end_mark.column) + 1
+            colon = lines[slot.start].index(":", key.span.end_column) + 1
             edits.append(
                 Edit(slot.start, slot.start + 1, [f"{lines[slot.start][:colon]} {{}}{lines[slot.start][colon:]}"])
             )
@@ -171,14 +170,14 @@ def _value_edits(
     if type(old) is Seq and isinstance(new, list) and new and is_block(old, lines):
         return _seq_edits(old, new, lines)
     if type(old) is Text and old and not isinstance(new, (Mapping, list, tuple)):
-        start, end = old.event.start_mark, old.event.end_mark
-        if start.line == end.line and old.event.style not in ("|", ">"):
-            line = lines[start.line]
-            return [Edit(start.line, start.line + 1, [line[: start.column] + emit.scalar(new) + line[end.column :]])]
-    column = key.event.start_mark.column
+        span = old.span
+        if span.line == span.end_line and span.style not in ("|", ">"):
+            line = lines[span.line]
+            return [Edit(span.line, span.line + 1, [line[: span.column] + emit.scalar(new) + line[span.end_column :]])]
+    column = key.span.column
     kept = [" " * column + text for text in comments(old, lines, slot.start, slot.last + 1)]
-    end = old.event.end_mark if type(old) is Text else old.end
-    if end.line == slot.last and (rest := lines[end.line][end.column :].strip()).startswith("#"):
+    end = old.span
+    if end.end_line == slot.last and (rest := lines[slot.last][end.end_column :].strip()).startswith("#"):
         kept.append(" " * column + rest)
     return [Edit(slot.start, slot.last + 1, [*kept, *emit.block(key, new, column, trail[:-1] == ("remotes",))])]
 
@@ -187,8 +186,7 @@ def _seq_edits(old: Seq, new: list[Any], lines: Sequence[str]) -> list[Edit]:
     """What turns one sequence into another; items that stay keep their lines."""
     places = slots(old, lines)
     edits: list[Edit] = []
-    start = old[0].event.start_mark
-    indent = lines[start.line].index("-")
+    indent = lines[old[0].span.line].index("-")
     at = 0
     for item in new:
         found = next((i for i in range(at, len(old)) if same(old[i], item)), None)

@@ -16,7 +16,7 @@ from git_models.manifest import emit
 from git_models.manifest.edit import order
 from git_models.manifest.layout import comments, is_block, slots
 from git_models.manifest.read import build, parse
-from git_models.manifest.tree import Map, Seq, decode, load, no_collection, value
+from git_models.manifest.tree import FLOW, Map, Seq, decode, load, no_collection, value
 
 OURS, THEIRS, UNION = "ours", "theirs", "union"
 
@@ -164,7 +164,7 @@ def _view(node: Any, lines: Sequence[str], first: int, stop: int, column: int) -
         chunk, head = lines[at : place.stop], lines[at : place.start + 1]
         items[key] = _Item(child, chunk, head, lines, place.start + 1, place.stop)
         at = place.stop
-    return _View(items, lines[at:stop], node.event.start_mark.column, type(node) is Seq)
+    return _View(items, lines[at:stop], node.span.column, type(node) is Seq)
 
 
 def _fresh(key: str, node: Any, lines: Sequence[str], column: int, above: Sequence[str] = ()) -> _Item:
@@ -314,7 +314,7 @@ def _nested(b: _Item | None, o: _Item | None, t: _Item | None, trail: tuple[str,
     ]
     rows = _items(views[0], views[1], views[2], trail, rules)
     head = list(first.head)
-    if first.first < 0 or first.node.event.flow_style:
+    if first.first < 0 or first.node.span.style == FLOW:
         head[-1] = f"{indent}{emit.key(trail[-1])}:"
     if o and t:
         other = t if first is o else o
