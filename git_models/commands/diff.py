@@ -8,12 +8,13 @@ compared with the model as it is now, two with each other.
 from __future__ import annotations
 
 import argparse
+import difflib
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from git_models import exchange, git, inspect, lineage, manifests, repo, whereabouts
-from git_models.errors import ModelsError, UsageError
+from git_models.errors import ModelsError, UsageError, word
 from git_models.inspect import Comparison
 from git_models.manifest import Entry
 from git_models.output import Output, safe, size
@@ -89,7 +90,15 @@ def _of_revisions(here: Repo, words: Sequence[str], files: dict[str, str]) -> Ch
     revisions, paths = _sorted(words)
     before = manifests.at(here, revisions[0] if revisions else "HEAD").models
     after = manifests.at(here, revisions[1]).models if len(revisions) == 2 else _on_disk(here, files)
-    return _narrowed(changes(before, after), [here.relative(p) for p in paths])
+    names = [here.relative(path) for path in paths]
+    for name in names:
+        if not any(_lies_in(path, name) for path in (*before, *after)):
+            close = difflib.get_close_matches(name, [*before, *after], 1)
+            raise ModelsError(
+                f"{name} is no revision, no model and no folder of models",
+                f"git models diff {word(close[0])}" if close else "git models list",
+            )
+    return _narrowed(changes(before, after), names)
 
 
 def _of_versions(here: Repo, words: Sequence[str], files: dict[str, str]) -> Changes | None:
@@ -109,8 +118,8 @@ def _of_versions(here: Repo, words: Sequence[str], files: dict[str, str]) -> Cha
 def _sorted(words: Sequence[str]) -> tuple[list[str], list[str]]:
     """Revisions and paths, as git tells them apart: the first words that name commits are revisions."""
     revisions: list[str] = []
-    for at, word in enumerate(words):
-        parts = word.split("..") if ".." in word and not os.path.lexists(word) else [word]
+    for at, typed in enumerate(words):
+        parts = typed.split("..") if ".." in typed and not os.path.lexists(typed) else [typed]
         if len(revisions) + len(parts) > 2 or not all(git.is_commit(part or "HEAD") for part in parts):
             return revisions, list(words[at:])
         revisions += [part or "HEAD" for part in parts]
@@ -154,9 +163,13 @@ def _equal(one: Entry, other: Entry) -> bool:
     return one.sha256 == other.sha256 if one.sha256 and other.sha256 else one.md5 == other.md5
 
 
+def _lies_in(path: str, name: str) -> bool:
+    return name == "." or path == name or path.startswith(name + "/")
+
+
 def _narrowed(found: Changes, names: Sequence[str]) -> Changes:
     def meant(*entries: Entry) -> bool:
-        return not names or any(e.path == n or n == "." or e.path.startswith(n + "/") for e in entries for n in names)
+        return not names or any(_lies_in(e.path, name) for e in entries for name in names)
 
     return Changes(
         [e for e in found.added if meant(e)],

@@ -97,6 +97,16 @@ def test_paths_narrow_what_is_told(twice: Sandbox) -> None:
     assert twice.models("diff", "new.pt").lines == ["added    new.pt (4.1 KB)"]
 
 
+def test_a_word_that_means_nothing_is_an_error_and_not_an_empty_answer(twice: Sandbox) -> None:
+    for words in (["mian"], ["HEAD^", "HEAD", "weights/bst.pt"], ["weights/bes"]):
+        said = twice.models("diff", *words, code=1)
+        assert said.out == ""
+        assert f"{words[-1]} is no revision, no model and no folder of models" in said.err
+    assert "next: git models diff weights/best.pt" in said.err
+    twice.models("rm", MODEL)
+    assert twice.models("diff", MODEL).lines == [f"removed  {MODEL} (931 B)"]
+
+
 def test_metrics_stand_side_by_side(twice: Sandbox) -> None:
     text = twice.read("models.yaml").decode()
     twice.write("models.yaml", text.rstrip("\n") + "\n    metrics: {map50: 0.91}\n")
