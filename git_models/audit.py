@@ -47,7 +47,8 @@ def in_index(paths: Sequence[str] | None = None) -> list[Blob]:
     if paths is not None and not paths:
         return []
     some = index.entries(paths if paths is not None and len(paths) <= 500 else ())
-    return [Blob(p, mode, oid) for p, (mode, oid) in some.items() if paths is None or p in set(paths)]
+    wanted = None if paths is None else set(paths)
+    return [Blob(p, mode, oid) for p, (mode, oid) in some.items() if wanted is None or p in wanted]
 
 
 def files(repo: Repo, known: Manifest, blobs: Sequence[Blob]) -> Audit:

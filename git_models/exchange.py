@@ -123,7 +123,8 @@ def push(
         objects.note_held(repo.models, place.url, there)
         objects.forget_held(repo.models, place.url, lacks)
     found = _at_readers(repo, place, [e for e in asked if e.sha256 in lacks])
-    send = [e for e in asked if e.sha256 in lacks - found]
+    lacks_still = lacks - found
+    send = [e for e in asked if e.sha256 in lacks_still]
     source = _sources(repo)
     failed = [Failure(e.path, messages.nowhere(e, history.recorded_by(e.sha256))) for e in send if not source(e.sha256)]
     send = [e for e in send if source(e.sha256)]

@@ -39,7 +39,8 @@ def run(args: argparse.Namespace, out: Output) -> int:
     known = manifests.current(here)
     names = selection.matching(here, known, args.paths) if args.paths else list(known.models)
     entries = [known.models[p] for p in names]
-    versions = [e for e in history.versions(known) if e.path in set(names)]
+    chosen = set(names)
+    versions = [e for e in history.versions(known) if e.path in chosen]
     named = {e.sha256: e for e in versions if e.sha256}
     oids = [o for o in objects.oids(here.models) if not args.paths or o in named]
     total = sum(_size(here.path(p)) for p in names) + sum(_size(objects.path(here.models, o)) for o in oids)
