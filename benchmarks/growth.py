@@ -109,8 +109,8 @@ def plot(curves: Mapping[str, Curve], file: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--models", type=int, default=10_000)
-    parser.add_argument("--mebibytes", type=int, default=4096)
+    parser.add_argument("--models", type=int, default=100_000)
+    parser.add_argument("--mebibytes", type=int, default=8192)
     parser.add_argument("--plot", type=Path)
     parser.add_argument("--folder", type=Path, help="where to work (default: a temporary folder)")
     given = parser.parse_args()

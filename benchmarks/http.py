@@ -53,7 +53,7 @@ def nginx(folder: Path, www: Path) -> Iterator[int]:
     (folder / "conf").write_text(CONF.format(dir=folder, port=port, www=www, user=user))
     program = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin")
     if not program:
-        raise SystemExit("please install nginx (apt-get install nginx-light)")
+        raise SystemExit("please install nginx (apt-get install nginx)")
     with subprocess.Popen([program, "-c", str(folder / "conf"), "-p", str(folder)]) as server:
         try:
             wait_for(port)
