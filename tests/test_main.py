@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from git_models.commands import parse
 from tests.commands.conftest import snapshot
 from tests.fakes.github import GitHub
 from tests.helpers.sandbox import Sandbox
@@ -107,6 +108,28 @@ def test_an_unknown_command_is_code_2_and_names_the_nearest(repo: Sandbox) -> No
 
 def test_an_unknown_option_is_code_2(repo: Sandbox) -> None:
     assert "--no-such" in repo.models("pull", "--no-such", code=2).err
+
+
+@pytest.mark.parametrize(
+    ("line", "values"),
+    [
+        ("restore NAME --force DEST", {"name": "NAME", "dest": "DEST", "force": True}),
+        ("download NAME -q DEST", {"model": "NAME", "dest": "DEST", "quiet": True}),
+        ("diff A --stat B", {"words": ["A", "B"], "stat": True}),
+        ("pull -I a x -I b y", {"paths": ["x", "y"], "include": ["a", "b"]}),
+        ("add -- -dash.pt", {"paths": ["-dash.pt"]}),
+    ],
+)
+def test_options_may_stand_between_words(line: str, values: dict[str, object]) -> None:
+    found = vars(parse(line.split()))
+    assert {name: found[name] for name in values} == values
+
+
+@pytest.mark.parametrize("line", ["restore A --force B C", "remote add A B C", "restore A --never", "tag A --force"])
+def test_a_word_too_many_or_too_few_is_a_question_of_usage(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as raised:
+        parse(line.split())
+    assert raised.value.code == 2 and "error:" in capsys.readouterr().err
 
 
 def test_an_error_is_a_document_under_json(repo: Sandbox) -> None:

@@ -86,7 +86,17 @@ def parse(words: list[str]) -> argparse.Namespace:
 
         close = difflib.get_close_matches(name, [*COMMANDS, *ALIASES], 1)
         raise UsageError(f"there is no command {name!r}", f"git models {close[0]}" if close else "git models -h")
-    return parser_of(name, words[0]).parse_args(words[1:])
+    parser = parser_of(name, words[0])
+    options, rest = parser.parse_known_args(words[1:])
+    if rest and not any(word.startswith("-") for word in rest):
+        try:
+            # A word behind an option, as in `restore NAME --force DEST`: argparse looks there on demand only.
+            return parser.parse_intermixed_args(words[1:])
+        except TypeError:
+            pass  # it cannot, where the words begin with a verb of their own
+    if rest:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    return options
 
 
 def parser_of(name: str, typed: str) -> argparse.ArgumentParser:
