@@ -212,7 +212,7 @@ def _read(elements: _Elements, corner: tuple[int, ...], sizes: tuple[int, ...]) 
     look = elements.side.look
     big = look.format.startswith("torch") and look.metadata.get("byteorder") == "big"
     raw = numpy.dtype(f"{'>' if big else '<'}{_code(elements.dtype)}")
-    found = numpy.empty([sizes[axis] for axis in (*outer, *inner)], raw)
+    found: Any = numpy.empty([sizes[axis] for axis in (*outer, *inner)], raw)
     within, steps = [sizes[axis] for axis in inner], [strides[axis] * width for axis in inner]
     first = elements.first + sum(at * stride for at, stride in zip(corner, strides, strict=True))
     for index in numpy.ndindex(*(sizes[axis] for axis in outer)):
