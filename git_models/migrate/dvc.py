@@ -18,7 +18,7 @@ from urllib.parse import unquote, urlsplit
 from git_models import git, index, link, objects, paths, patterns
 from git_models.errors import ManifestError, ModelsError
 from git_models.hashing import Digests
-from git_models.manifest.tree import decode, load, value
+from git_models.manifest.tree import Text, decode, load, value
 from git_models.migrate import choose, history, keep, trees
 from git_models.repo import Repo
 
@@ -257,11 +257,10 @@ def _stages(text: str) -> Mapping[str, Any]:
     return stages
 
 
-def _edited(text: str, name: Any, has_options: bool) -> str:
-    """The text with a line `cache: false` below the output `name` (a node of the tree)."""
-    rows = text.split("\n")
-    mark, end = name.event.start_mark, name.event.end_mark
+def _edited(text: str, name: Text, has_options: bool) -> str:
+    """The text with a line `cache: false` below the output `name`."""
+    rows, at = text.split("\n"), name.span
     if not has_options:
-        rows[end.line] = f"{rows[end.line][: end.column]}:{rows[end.line][end.column :]}"
-    rows.insert(end.line + 1, " " * (mark.column + 2) + "cache: false")
+        rows[at.end_line] = f"{rows[at.end_line][: at.end_column]}:{rows[at.end_line][at.end_column :]}"
+    rows.insert(at.end_line + 1, " " * (at.column + 2) + "cache: false")
     return "\n".join(rows)
