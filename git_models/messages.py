@@ -20,9 +20,9 @@ REWRITTEN = """\
 published commits were rewritten. You, once:
   git push --force-with-lease --all && git push --force --tags
 Everybody else, once, in a clone without unpushed commits:
-  git fetch && git reset --keep @{upstream} && git models pull
+  git fetch --tags --force && git reset --keep @{upstream} && git models pull
 and with unpushed commits (OLD: the published commit on which they stand):
-  git fetch && git rebase --onto @{upstream} OLD"""
+  git fetch --tags --force && git rebase --onto @{upstream} OLD"""
 
 INTERRUPTED = "interrupted; the same command goes on where it stopped"
 

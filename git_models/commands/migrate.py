@@ -88,8 +88,16 @@ def _history(here: Repo, args: argparse.Namespace, out: Output) -> int:
     for path, reason in refused:
         out.warn(f"{path!r} stays in git: {reason}")
     _tell(found, out)
+    if refused and not found:
+        raise ModelsError(
+            f"nothing can move: models.yaml cannot hold {plural(len(refused), 'name')} above",
+            "git mv, and git commit"
+            if args.no_rewrite
+            else "git rebase -i @{upstream}   # edit the commits that have them: git mv, git commit --amend",
+        )
     if not found:
-        out.result(_nothing(args))
+        tags = choose.only_in_tags(wanted) if revs is not None and not args.revs and not args.everything else []
+        out.result(_nothing(args) if not tags else _in_tags(tags))
         out.document({"files": [], "dry_run": args.dry_run})
         return 0
     if args.dry_run:
@@ -236,6 +244,11 @@ def _nothing(args: argparse.Namespace) -> str:
     if args.everything:
         return "there are no weights in these commits"
     return "there are no weights in commits that no remote has   # git models check --history looks at all of them"
+
+
+def _in_tags(tags: Sequence[str]) -> str:
+    names = " ".join(word(t) for t in tags)
+    return f"no branch has weights that no remote has, only tags have\n  next: git models migrate history {names}"
 
 
 def _words(args: argparse.Namespace) -> str:

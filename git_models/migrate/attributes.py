@@ -10,6 +10,7 @@ from git_models import patterns
 
 NAME = ".gitattributes"
 LFS = ("filter=lfs", "diff=lfs", "merge=lfs", "-text")
+_FILTER = re.compile(r"\s(?:[-!]filter|filter=\S+)(?!\S)")  # what takes a file from Git LFS, or gives it to another
 _ALONE = frozenset((*LFS, "text=false", "lockable", "-crlf"))  # what says nothing without Git LFS
 
 
@@ -25,6 +26,25 @@ def lines(path: str, text: str) -> list[Line]:
     """The lines of the attributes file at `path` that give files to Git LFS."""
     macros = _macros(text)
     return [found for row in text.splitlines() if (found := _line(path, row, macros))]
+
+
+def above(path: str) -> list[str]:
+    """The attributes files that can speak of a path, the outermost first."""
+    folders = path.split("/")[:-1]
+    return ["/".join([*folders[:n], NAME]) for n in range(len(folders) + 1)]
+
+
+def gives(path: str, files: Iterable[tuple[str, str]]) -> bool:
+    """Whether attributes files (path, text), the outermost first, give a path to Git LFS: the last line decides."""
+    given = False
+    for name, text in files:
+        macros = _macros(text)
+        for row in text.splitlines():
+            line = _line(name, row, macros)
+            found = line or _line(name, _FILTER.sub(" filter=lfs", row), macros)
+            if found and _matcher(found.glob)(path):
+                given = line is not None
+    return given
 
 
 def _macros(text: str) -> set[str]:

@@ -171,6 +171,14 @@ def choose(revs: Sequence[str], wanted: Rules) -> Choice:
     return Choice(sorted(found), sorted(refused))
 
 
+def only_in_tags(wanted: Rules) -> list[str]:
+    """Tags with commits that no branch and no remote is known to have, and in which there is something to move."""
+    tips = ("--tags", "--not", "--remotes", "--branches")
+    commits = {f.commit for f in choose(tips, wanted).found}
+    asked = [f"--contains={commit}" for commit in sorted(commits)]
+    return git.text("for-each-ref", "--format=%(refname:strip=1)", *asked, "refs/tags").splitlines() if asked else []
+
+
 def choose_here(wanted: Rules) -> Choice:
     """The files of HEAD's commit that the rules want."""
     rows = []

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from git_models import git, index, manifest, places
-from git_models.errors import ModelsError
+from git_models.errors import ModelsError, word
 from git_models.excludes import BACKUP
 from git_models.hashing import Digests
 from git_models.migrate import choose, keep, moving, rewrite, trees
@@ -144,7 +144,10 @@ def told(done: Done, here: Repo) -> list[str]:
         lines.append(f"{plural(done.signatures, 'signature')} dropped: they were of the old commits and tags")
     if done.left_behind:
         held = [name.removeprefix("refs/heads/").removeprefix("refs/") for name in done.left_behind]
-        lines.append(f"old commits are still held by {', '.join(held[:5])}{' …' if held[5:] else ''}")
+        lines.append(
+            f"old commits are still held by {', '.join(held[:5])}{' …' if held[5:] else ''}"
+            f"   # git models migrate history {word(held[0])}"
+        )
     if not done.commits:
         lines.append(f"one new commit: {done.journal.head[1][:10]}; git models migrate undo takes it back")
     else:

@@ -110,10 +110,12 @@ def job(
     changed: dict[trees.Pair, bytes | None] = {}
     globs: dict[str, None] = {}
     texts = index.blobs([oid for _, oid in found.tracked.attributes])
+    now = index.entries()
     for path, oid in found.tracked.attributes:
         text, gone = attributes.without(path, os.fsdecode(texts.get(oid, b"")), moved, kept, keep_globs)
-        if gone:
+        if gone and now.get(path, ("", ""))[1] == oid:  # what Git LFS had long ago need not be a model from now on
             globs |= dict.fromkeys(g for g in gone if any(c in g for c in "*?["))
+        if gone:
             changed[os.fsencode(path), oid] = os.fsencode(text) if text.strip() else None
     known = choose.rules(here).globs
     words = "migrate lfs" + (" --everything" if everything else "")

@@ -57,7 +57,25 @@ def in_history(revs: Sequence[str], rules_of: Sequence[str] = ()) -> Tracked:
     for change in choose.introduced(revs) if globs else ():
         if change.mode in index.REGULAR and patterns.matches(sorted(globs), change.path):
             pairs[change.path, change.oid] = change.commit
-    return _read(pairs, list(own))
+    tracked = _read(pairs, list(own))
+    return tracked._replace(plain=_meant(tracked.plain))
+
+
+def _meant(plain: list[choose.Found]) -> list[choose.Found]:
+    """Those real files that should have been pointers, in HEAD or in the commit that brought them.
+
+    Other lines can except a file from a pattern, and a pattern that Git LFS once had may be gone since.
+    """
+    now = index.attributes("filter", list({f.path for f in plain}))
+    rest = [f for f in plain if now.get(f.path) != "lfs" and "\n" not in f.path]
+    names = {f: [(n, f"{f.commit}:{n}") for n in attributes.above(f.path)] for f in rest}
+    texts = index.blobs(list({spec for pairs in names.values() for _, spec in pairs}))
+    return [
+        f
+        for f in plain
+        if now.get(f.path) == "lfs"
+        or attributes.gives(f.path, [(n, os.fsdecode(texts[spec])) for n, spec in names.get(f, ()) if spec in texts])
+    ]
 
 
 def _read(pairs: Mapping[tuple[str, str], str], own: list[tuple[str, str]]) -> Tracked:

@@ -119,7 +119,7 @@ def _tag(oid: str, made: Mapping[str, str], read: Read, pack: Pack) -> tuple[str
 
 
 def notes(made: Mapping[str, str], scratch: str) -> list[Ref]:
-    """The notes refs with a commit on top that hangs the notes of old commits on the new ones.
+    """The notes refs with a commit on top that hangs the notes of old commits and tags on the new ones.
 
     `scratch` is the name of a file that may be written for an index.
     """
@@ -197,7 +197,8 @@ def write(repo: Repo, job: Callable[[Read, Pack], Rewritten]) -> Rewritten:
         pack.save()
     finally:
         pack.close()
-    hanging = notes(done.commits, objects.temp(repo.models)) if done.commits else []
+    moved = done.commits | {ref.old: ref.new for ref in done.refs}  # an annotated tag can have a note, too
+    hanging = notes(moved, objects.temp(repo.models)) if done.commits else []
     return done._replace(refs=[*done.refs, *hanging])
 
 

@@ -184,6 +184,28 @@ def test_a_branch_that_keeps_the_old_commits_is_named(project: Sandbox) -> None:
     assert project.status() == [], "the branch that is checked out was not touched"
 
 
+def test_a_tag_that_no_branch_reaches_is_named_with_the_command_that_moves_it(repo: Sandbox, place: Path) -> None:
+    repo.git("config", "models.remote", place.as_uri())
+    repo.git("push")
+    repo.git("switch", "-q", "--detach")
+    repo.weight("best.pt", LARGE, seed=1)
+    repo.commit("On no branch")
+    repo.git("tag", "-a", "-m", "A try", "try")
+    repo.git("notes", "add", "-m", "of the tag", repo.head("try"))
+    repo.git("switch", "-q", "main")
+    assert "git models migrate history tags/try" in repo.models("migrate", "history").out
+    repo.models("migrate", "history", "tags/try")
+    assert "best.pt" not in repo.files_at("try")
+    assert repo.git("notes", "show", repo.head("try")).out == "of the tag\n", "a note of a tag follows it, too"
+
+
+def test_a_name_that_no_manifest_holds_is_not_called_no_weights(repo: Sandbox) -> None:
+    repo.weight("new\nline.pt", LARGE)
+    repo.commit("Names")
+    assert "git rebase -i" in repo.models("migrate", "history", code=1).err
+    assert "next: git mv" in repo.models("migrate", "history", "--no-rewrite", code=1).err
+
+
 @pytest.mark.slow
 def test_a_pattern_that_was_asked_for_is_tracked_from_then_on(project: Sandbox) -> None:
     project.write("data/all.bin", weights(LARGE, 7))
@@ -207,7 +229,7 @@ def test_what_a_published_commit_tracks_stays_and_everything_moves_it(repo: Sand
     assert set(repo.files_at()) == {"README.md", "models.yaml", "old.pt"}
     assert "no remote has" in repo.models("migrate", "history").out, "nothing is left to do"
     said = repo.models("migrate", "history", "--everything").out
-    assert "git push --force-with-lease" in said and "git reset --keep" in said
+    assert "git push --force-with-lease" in said and "git fetch --tags --force && git reset --keep" in said
     assert set(repo.entries("HEAD")) == {"old.pt", "new.pt"}
     assert repo.git("log", "--format=%s", "--", "old.pt", "new.pt").out == ""
 

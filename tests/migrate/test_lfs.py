@@ -41,6 +41,39 @@ def test_a_pattern_in_a_folder_means_files_below_it() -> None:
     assert [line.glob for line in found] == ["sub/**/*.pt", "sub/x/*.bin"]
 
 
+@pytest.mark.parametrize(
+    ("path", "given"),
+    [("w/a.pt", True), ("tpl/a.pt", False), ("old/a.pt", False), ("old/new/a.pt", True), ("a.bin", False)],
+)
+def test_the_last_line_decides_what_git_lfs_has(path: str, given: bool) -> None:
+    texts = {
+        ".gitattributes": f"*.pt{LFS}\n*.bin{LFS}\n*.bin filter=other\ntpl/*.pt -filter -diff text\n",
+        "old/.gitattributes": "*.pt !filter\n",
+        "old/new/.gitattributes": f"*.pt{LFS}\n",
+    }
+    assert attributes.gives(path, [(n, texts[n]) for n in attributes.above(path) if n in texts]) is given
+
+
+def test_in_history_real_files_that_git_lfs_never_or_no_longer_has_stay_in_git(repo: Sandbox, place: Path) -> None:
+    repo.git("config", "models.remote", place.as_uri())
+    repo.weight("a.pt", 5000, seed=1)  # before anybody thought of Git LFS
+    repo.commit("Plain")
+    repo.write(".gitattributes", f"*.pt{LFS}\n*.json{LFS}\ntpl/*.pt -filter -diff -merge text\n")
+    repo.write("a.pt", pointer(weights(5000, 2)))
+    repo.write("b.json", pointer(b"{}"))
+    repo.write("tpl/page.pt", "<html>\n")
+    repo.commit("Git LFS")
+    repo.write(".gitattributes", f"*.pt{LFS}\ntpl/*.pt -filter -diff -merge text\n")
+    repo.write("b.json", '{"now": "in git"}')
+    repo.commit("JSON out of it")
+    for content in (weights(5000, 2), b"{}"):
+        put(repo / ".git/lfs/objects", content)
+    repo.models("migrate", "lfs", "--everything")
+    assert repo.files_at() == [".gitattributes", "README.md", "b.json", "models.yaml", "tpl/page.pt"]
+    assert set(repo.entries("HEAD~1")) == {"a.pt", "b.json"} and set(repo.entries("HEAD~2")) == {"a.pt"}
+    assert "*.json" not in repo.models("track").out
+
+
 def pointer(content: bytes) -> str:
     oid = hashlib.sha256(content).hexdigest()
     return f"version https://git-lfs.github.com/spec/v1\noid sha256:{oid}\nsize {len(content)}\n"
