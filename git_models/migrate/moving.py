@@ -186,11 +186,16 @@ def settle(here: Repo, journal: Journal) -> Settled:
     written: list[str] = []
     fresh: list[str] = []
     for path, old, new in _difference(before, after):
-        if now.get(path, ("0", ""))[1] not in (old[1], ""):
+        at = now.get(path, ("0", ""))[1]
+        if at not in (old[1], new[1], ""):
             continue  # the user has staged something since
         changes[path] = new
-        if new[0] != "0":
-            (written if old[0] != "0" else fresh).append(path)
+        if new[0] != "0" and old[0] == "0":
+            fresh.append(path)
+        elif new[0] != "0":
+            # Killed when only the index was new: whatever else lies here by now is the user's.
+            lies = at == new[1] and os.path.lexists(here.path(path))
+            written += [] if lies and not _is_still(here, path, old[1]) else [path]
         elif path not in known.models:
             gone.append((path, old[1]))
         else:
@@ -262,10 +267,18 @@ def _drop_pointer(here: Repo, path: str, oid: str) -> None:
 def _remove(here: Repo, path: str, oid: str) -> None:
     """Take a text file that is in no commit any more out of the work tree, if it is still the one that git had."""
     try:
-        if link.regular(here.top, path) and git.text("hash-object", "--", path, cwd=here.top) == oid:
+        if _is_still(here, path, oid):
             os.unlink(here.path(path))
-    except (ModelsError, OSError):
+    except OSError:
         pass
+
+
+def _is_still(here: Repo, path: str, oid: str) -> bool:
+    """Whether a file of the work tree is what git had as this blob."""
+    try:
+        return bool(link.regular(here.top, path)) and git.text("hash-object", "--", path, cwd=here.top) == oid
+    except (ModelsError, OSError):
+        return False
 
 
 def resume(here: Repo) -> Journal | None:

@@ -370,9 +370,11 @@ def test_a_ref_that_is_locked_leaves_all_refs_where_they_were(project: Sandbox) 
         pytest.param("begin", False, marks=pytest.mark.slow),
         ("move", False),
         ("settle", False),
+        ("_listed", False),  # the index is new, the files are not yet
         pytest.param("excludes.rebuild", False, marks=pytest.mark.slow),
         pytest.param("move", True, marks=pytest.mark.slow),
         pytest.param("settle", True, marks=pytest.mark.slow),
+        pytest.param("_listed", True, marks=pytest.mark.slow),
         pytest.param("excludes.rebuild", True, marks=pytest.mark.slow),
     ],
 )
