@@ -139,6 +139,13 @@ def _lfs(here: Repo, args: argparse.Namespace, out: Output) -> int:
     for pointer in lacking:
         out.warn(f"{pointer.path} ({size(pointer.size)}) stays with Git LFS: its bytes are nowhere to be had")
     code = _carry_out(here, lfs.job(here, found, digests, args.everything, args.keep_lfs, out), files, out)
+    sent = 0 if args.everything else lfs.to_send({f.path for f in files})
+    if sent:
+        out.warn(
+            f"{plural(sent, 'file')} of Git LFS in commits that were not pushed yet: git push sends them there.\n"
+            "If that takes none any more (quota), make one commit of these, which needs none of them:\n"
+            "  git reset --soft @{upstream} && git commit"
+        )
     gone = lfs.drop_hooks(here)
     if gone:
         out.note(f"hooks of Git LFS taken out, as it has nothing left to do here: {', '.join(gone)}")

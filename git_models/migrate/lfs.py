@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from git_models import git, githooks, index, paths, patterns
@@ -127,6 +127,11 @@ def job(
         globs=[g for g in globs if g not in known],
         message=f"Keep {plural(len(moved), 'file')} in models.yaml instead of Git LFS\n",
     )
+
+
+def to_send(moved: Collection[str]) -> int:
+    """How many pointers at these paths stand in commits that must still be pushed: Git LFS sends their objects then."""
+    return sum(p.path in moved for p in pointers.in_history(choose.UNPUSHED, choose.EVERYTHING).pointers)
 
 
 def drop_hooks(here: Repo) -> list[str]:

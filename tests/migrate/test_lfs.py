@@ -113,6 +113,15 @@ def test_a_missing_object_is_named_and_any_clone_that_has_it_is_enough(pointers:
     assert pointers.read("a.pt") == weights(5000, 1), "the bytes stay where they are"
 
 
+@pytest.mark.parametrize("pushed", [False, True])
+def test_objects_that_a_push_still_sends_to_git_lfs_are_told_of(pointers: Sandbox, pushed: bool) -> None:
+    put(pointers / ".git/lfs/objects", weights(6000, 2))
+    if pushed:
+        pointers.git("push")
+    said = pointers.models("migrate", "lfs").err
+    assert ("2 files of Git LFS in commits that were not pushed yet" in said) is not pushed
+
+
 @pytest.mark.slow
 def test_an_object_with_other_bytes_than_its_name_says_is_not_taken(pointers: Sandbox) -> None:
     bad = hashlib.sha256(weights(6000, 2)).hexdigest()
