@@ -21,7 +21,7 @@ _COMMAND = re.compile(
 # What no stranger chooses, or what was checked to hold letters, digits, dots and dashes alone.
 _HARMLESS = re.compile(
     r"(?:.*\.)?host|.*place\.name|self\.(?:target\.|_target\.)?name|target\.name|(?:manifest\.)?NAME|typed|event|lost|parts|"
-    r"_words\(args\)|self\.url|found\.repository|close\[0\]|near or .*|secrets\.token_hex\(16\)|journal\.what"
+    r"_words\(args\)|self\.url|found\.repository|close\[0\]|meant|near or .*|secrets\.token_hex\(16\)|journal\.what"
 )
 
 
