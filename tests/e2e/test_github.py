@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.fakes.github import GitHub
 from tests.helpers.forge import another, begin
 
@@ -26,6 +28,7 @@ def test_a_committed_weight_goes_into_a_release_and_comes_back_in_a_clone(hub: G
     assert other.status() == []
 
 
+@pytest.mark.slow
 def test_a_private_repository_is_read_through_the_api_with_gits_credential(hub: GitHub, tmp_path: Path) -> None:
     hub.repository("owner/private", private=True)
     work = begin(hub, tmp_path, "owner/private")
@@ -40,6 +43,7 @@ def test_a_private_repository_is_read_through_the_api_with_gits_credential(hub: 
     assert not any(r.authorized for r in hub.requests if r.role == "blob")
 
 
+@pytest.mark.slow
 def test_the_first_push_to_an_empty_repository_brings_refs_and_models(hub: GitHub, tmp_path: Path) -> None:
     hub.repository("owner/repo", empty=True)
     work = begin(hub, tmp_path)
@@ -71,6 +75,7 @@ def test_a_failed_upload_keeps_the_ref_where_it_is(hub: GitHub, tmp_path: Path) 
     assert work.git("ls-remote", "origin", "main").out == before
 
 
+@pytest.mark.slow
 def test_deleting_the_tag_of_the_store_is_refused(hub: GitHub, tmp_path: Path) -> None:
     hub.repository("owner/repo")
     work = begin(hub, tmp_path)
@@ -84,6 +89,7 @@ def test_deleting_the_tag_of_the_store_is_refused(hub: GitHub, tmp_path: Path) -
     assert "every download fails" in said
 
 
+@pytest.mark.slow
 def test_plain_fetch_and_describe_do_not_notice_the_store(hub: GitHub, tmp_path: Path) -> None:
     hub.repository("owner/repo")
     work = begin(hub, tmp_path)

@@ -72,6 +72,7 @@ def test_the_same_model_changed_on_both_sides_is_a_conflict_that_names_it(ready:
     assert holds(ready, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("side", "seed"), [("--ours", 3), ("--theirs", 2)])
 @pytest.mark.parametrize("named", [True, False])
 def test_a_conflict_is_settled_by_choosing_a_side(ready: Sandbox, side: str, seed: int, named: bool) -> None:
@@ -114,6 +115,7 @@ def test_a_broken_side_leaves_a_conflict(ready: Sandbox) -> None:
     assert holds(ready, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("way", "model"),
     [("--continue", 2), ("--skip", 3), ("--abort", 3)],

@@ -61,6 +61,7 @@ def test_a_rename_is_a_block_that_moves(four: Sandbox) -> None:
     assert went[1:] == came[1:]
 
 
+@pytest.mark.slow
 def test_a_change_far_down_in_an_entry_is_headed_by_its_model(four: Sandbox) -> None:
     for version in ("1.0.0", "1.1.0", "1.2.0", "1.3.0"):
         four.models("tag", MODEL, version, "-m", "Better")
