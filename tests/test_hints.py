@@ -36,7 +36,7 @@ def _unquoted(tree: ast.AST) -> Iterator[tuple[int, str]]:
                 before += str(part.value)
             elif isinstance(part, ast.FormattedValue):
                 said = ast.unparse(part.value)
-                quoted = re.match(r"(?:word|shlex\.quote|quote|_argument)\(", said)
+                quoted = re.match(r"(?:word|shlex\.quote|shlex\.join|quote|_argument)\(", said)
                 if _COMMAND.search(before.rpartition("\n")[2]) and not quoted and not _HARMLESS.fullmatch(said):
                     yield part.lineno, said
                 before += "\0"

@@ -254,8 +254,10 @@ def _nothing(args: argparse.Namespace) -> str:
 
 
 def _in_tags(tags: Sequence[str]) -> str:
-    names = " ".join(word(t) for t in tags)
-    return f"no branch has weights that no remote has, only tags have\n  next: git models migrate history {names}"
+    import shlex
+
+    what = "no branch has weights that no remote has, only tags have"
+    return f"{what}\n  next: git models migrate history {shlex.join(tags)}"
 
 
 def _words(args: argparse.Namespace) -> str:
