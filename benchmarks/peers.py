@@ -137,6 +137,7 @@ class Bench:
         """Time a job, the tools in turns."""
         for _ in range(rounds):
             for place in self.places:
+                os.sync()  # nobody waits for what another one left to be written
                 self.costs.setdefault(name, {}).setdefault(place.tool.name, []).append(do(place))
         found, busy = self.medians(name), self.medians(name, "processor")
         print(f"  {name}: " + ", ".join(f"{t} {s:.3f} s ({busy[t]:.3f})" for t, s in found.items()), file=sys.stderr)

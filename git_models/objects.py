@@ -21,7 +21,7 @@ from git_models import linelog, link, statcache
 from git_models.errors import ModelsError
 from git_models.hashing import BLOCK, Digests, Hasher
 
-_FEW = 8  # up to here an fsync each, beyond it one sync for all (1,000 files: 100 ms instead of 650)
+TOGETHER = 100  # files that are handled at once: macOS allows a process 256 open ones, Linux 1,024
 
 
 # What is appended begins with this: a process may have been killed in the middle of its line.
@@ -117,15 +117,15 @@ def seal(models: str, drafts: Sequence[Draft]) -> None:
 
 def flush(files: Sequence[str]) -> None:
     """Bring the bytes of `files` to the disk."""
-    if len(files) > _FEW:
-        os.sync()
-        return
-    for file in files:
-        fd = os.open(file, os.O_RDONLY)
+    for at in range(0, len(files), TOGETHER):
+        opened: list[int] = []
         try:
-            os.fsync(fd)
+            for file in files[at : at + TOGETHER]:
+                opened.append(os.open(file, os.O_RDONLY | os.O_CLOEXEC))
+            link.flush(opened)
         finally:
-            os.close(fd)
+            for fd in opened:
+                os.close(fd)
 
 
 def take(models: str, file: str, oid: str, parent: int | None = None, was: os.stat_result | None = None) -> None:

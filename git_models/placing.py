@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from git_models import link, objects
@@ -46,14 +47,31 @@ def put_away(repo: Repo, path: str, oid: str) -> None:
 def place(
     repo: Repo, plan: Sequence[Entry], sight: Sight, releasable: Callable[[str], bool], advance: Callable[[int], None]
 ) -> tuple[list[str], list[tuple[str, str]]]:
-    """Put objects at their paths: temp files beside them, one flush, then the renames."""
-    uses: dict[str, int] = {}
-    spare: set[str] = set()  # objects that were copied, and are kept elsewhere: a folder links to them
-    for entry in plan:
-        uses[entry.sha256] = uses.get(entry.sha256, 0) + 1
-    ready: list[tuple[Entry, int, str, str]] = []  # entry, folder, name, temp name ("" is the object itself)
+    """Put objects at their paths: temp files beside them, one flush, then the renames; a hundred at a time.
+
+    Returns the paths, and (path, reason) of those that could not be. Raises ModelsError for a full disk.
+    """
+    uses = Counter(entry.sha256 for entry in plan)  # how many of the paths still wait for the object
     placed: list[str] = []
     refused: list[tuple[str, str]] = []
+    for at in range(0, len(plan), objects.TOGETHER):
+        some = plan[at : at + objects.TOGETHER]
+        _place(repo, some, sight, uses, releasable, advance, placed, refused)
+    return placed, refused
+
+
+def _place(
+    repo: Repo,
+    plan: Sequence[Entry],
+    sight: Sight,
+    uses: Counter[str],
+    releasable: Callable[[str], bool],
+    advance: Callable[[int], None],
+    placed: list[str],
+    refused: list[tuple[str, str]],
+) -> None:
+    spare: set[str] = set()  # objects that were copied, and are kept elsewhere: a folder links to them
+    ready: list[tuple[Entry, int, str, str]] = []  # entry, folder, name, temp name ("" is the object itself)
     try:
         for entry in plan:
             try:
@@ -97,7 +115,6 @@ def place(
         for _, parent, _, temp in ready:
             _drop(parent, temp)
             os.close(parent)
-    return placed, refused
 
 
 def reason(failed: Exception) -> str:
@@ -162,16 +179,15 @@ def _move(repo: Repo, entry: Entry, parent: int, name: str) -> None:
 
 
 def _flush(ready: Sequence[tuple[Entry, int, str, str]]) -> None:
-    if len(ready) > 8:
-        os.sync()
-        return
-    for _, parent, _, temp in ready:
-        if temp:
-            file = os.open(temp, os.O_RDONLY, dir_fd=parent)
-            try:
-                os.fsync(file)
-            finally:
-                os.close(file)
+    opened: list[int] = []
+    try:
+        for _, parent, _, temp in ready:
+            if temp:
+                opened.append(os.open(temp, os.O_RDONLY | os.O_CLOEXEC, dir_fd=parent))
+        link.flush(opened)
+    finally:
+        for file in opened:
+            os.close(file)
 
 
 def _land(repo: Repo, sight: Sight, entry: Entry, parent: int, name: str, temp: str) -> None:

@@ -458,3 +458,14 @@ def test_before_a_push_the_store_holds_the_recorded_bytes(ready: Sandbox) -> Non
     retrain(ready, 2)
     ready.models("push")
     assert weights(4096, 2) in [f.read_bytes() for f in objects(ready)]
+
+
+def test_more_models_than_a_process_may_have_open_files(ready: Sandbox) -> None:
+    for number in range(280):
+        ready.write(f"many/m{number}.pt", weights(100, number))
+    ready.git("config", "models.confirm", "1000")
+    few = "ulimit -n 256 && "
+    ready.run(f"{few}git models add many && git commit -qm Many && git push -q origin HEAD")
+    ready.run("rm -r many")
+    ready.run(f"{few}git models pull")
+    assert [ready.read(f"many/m{n}.pt") == weights(100, n) for n in range(280)] == [True] * 280
