@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 # For each seed, of which Hypothesis plays the simplest first; `make machine` asks for more.
 SEQUENCES = int(os.environ.get("GIT_MODELS_SEQUENCES", "2"))
 SEEDS = 8
-STEPS = 8
+STEPS = 10
 
 WHO = st.sampled_from(NAMES)
 PATH = st.sampled_from(PATHS)
