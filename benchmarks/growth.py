@@ -11,9 +11,7 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -114,9 +112,7 @@ def main() -> None:
     parser.add_argument("--plot", type=Path)
     parser.add_argument("--folder", type=Path, help="where to work (default: a temporary folder)")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=given.folder) as name:
-        base = Path(name)
-        os.environ.update(seal.environment(seal.install(base / "installed")) | seal.personal(base / "home"))
+    with seal.workshop(given.folder) as base:
         curves = measure(base, given.models, given.mebibytes)
     print(table(curves))
     if given.plot:

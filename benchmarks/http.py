@@ -13,10 +13,7 @@ import asyncio
 import multiprocessing
 import os
 import shutil
-import socket
 import statistics
-import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,53 +21,10 @@ from pathlib import Path
 
 from benchmarks.peers import OURS, TOOLS, Place, write
 from tests.helpers import seal
+from tests.helpers.team import until
+from tests.places import servers
 
-CONF = """\
-daemon off; master_process off; {user} pid {dir}/pid; error_log {dir}/error.log;
-events {{}}
-http {{
-  access_log off; sendfile on;
-  client_body_temp_path {dir}/body; proxy_temp_path {dir}/proxy; fastcgi_temp_path {dir}/fastcgi;
-  uwsgi_temp_path {dir}/uwsgi; scgi_temp_path {dir}/scgi;
-  server {{ listen 127.0.0.1:{port}; root {www}; }}
-}}
-"""
 BLOCK = 1 << 16
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@contextmanager
-def nginx(folder: Path, www: Path) -> Iterator[int]:
-    """nginx that shows `www`: its port."""
-    folder.mkdir()
-    port = free_port()
-    user = "user root;" if os.geteuid() == 0 else ""
-    (folder / "conf").write_text(CONF.format(dir=folder, port=port, www=www, user=user))
-    program = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin")
-    if not program:
-        raise SystemExit("please install nginx (apt-get install nginx)")
-    with subprocess.Popen([program, "-c", str(folder / "conf"), "-p", str(folder)]) as server:
-        try:
-            wait_for(port)
-            yield port
-        finally:
-            server.terminate()
-
-
-def wait_for(port: int) -> None:
-    """Until something listens there."""
-    for _ in range(1000):
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return
-        except OSError:
-            time.sleep(0.01)
-    raise SystemExit(f"nothing listens on port {port}")
 
 
 async def carry(source: asyncio.StreamReader, target: asyncio.StreamWriter, rate: float, delay: float) -> None:
@@ -116,10 +70,11 @@ def relay(port: int, behind: int, rate: float, delay: float) -> None:
 @contextmanager
 def slow_line(behind: int, rate: float, delay: float) -> Iterator[int]:
     """The port of a relay to the port `behind`."""
-    port = free_port()
+    port = servers.free_port()
     process = multiprocessing.Process(target=relay, args=(port, behind, rate, delay), daemon=True)
     process.start()
-    wait_for(port)
+    if not until(lambda: servers.answers(port), 10):
+        raise SystemExit("the relay does not start")
     try:
         yield port
     finally:
@@ -134,19 +89,18 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="on the loopback interface")
     parser.add_argument("--folder", type=Path, help="where to work (default: a temporary folder)")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=given.folder) as name:
-        base = Path(name)
-        os.environ.update(seal.environment(seal.install(base / "installed")) | seal.personal(base / "home"))
+    with seal.workshop(given.folder) as base:
         (tool,) = [t for t in TOOLS if t.name == OURS]
         place = Place(base, tool)
         write(place.work / "best.pt", given.size, 1)
         for line in (tool.add, tool.commit, tool.push):
             place.sh(line, at="best.pt")
         (stored,) = place.store.iterdir()
-        with nginx(base / "nginx", place.store) as port:
-            fast = f"http://127.0.0.1:{port}"
+        (base / "nginx").mkdir()
+        with servers.nginx(base / "nginx") as (fast, www):
+            os.link(stored, www / stored.name)
             compare("loopback", place, fast, stored.name, given.rounds)
-            with slow_line(port, given.rate, given.delay) as line:
+            with slow_line(int(fast.rpartition(":")[2]), given.rate, given.delay) as line:
                 compare("slow line", place, f"http://127.0.0.1:{line}", stored.name, 1)
 
 

@@ -10,10 +10,8 @@ largest process, git's own included.
 from __future__ import annotations
 
 import argparse
-import os
 import random
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,9 +47,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=10_737_418, help="bytes of each")
     parser.add_argument("--folder", type=Path, help="where to work (default: a temporary folder)")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=given.folder) as name:
-        base = Path(name)
-        os.environ.update(seal.environment(seal.install(base / "installed")) | seal.personal(base / "home"))
+    with seal.workshop(given.folder) as base:
         repo = base / "repo"
         subprocess.run(["git", "init", "-q", str(repo)], check=True)
         options = ("-c", "core.compression=1", "fast-import", "--quiet")

@@ -325,11 +325,9 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="where to work (default: a temporary folder)")
     parser.add_argument("--json", type=Path, help="a file for the numbers")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=given.folder) as name:
-        base = Path(name)
-        peers = os.environ.get("GIT_MODELS_PEERS", "")  # where scripts/bench put them
-        os.environ["PATH"] = os.pathsep.join(filter(None, (peers, os.environ["PATH"])))
-        os.environ.update(seal.environment(seal.install(base / "installed")) | seal.personal(base / "home"))
+    peers = os.environ.get("GIT_MODELS_PEERS", "")  # where scripts/bench put them
+    os.environ["PATH"] = os.pathsep.join(filter(None, (peers, os.environ["PATH"])))
+    with seal.workshop(given.folder) as base:
         os.environ["DVC_NO_ANALYTICS"] = "1"
         chosen = [t for t in TOOLS if t.name in given.tools.split(",")]
         bench = Bench([Place(base, tool) for tool in chosen])

@@ -12,7 +12,6 @@ import argparse
 import os
 import re
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -58,11 +57,8 @@ def main() -> None:
     parser.add_argument("--sparse", action="store_true", help="zeros with random ends instead of random bytes")
     parser.add_argument("--rate", type=float, default=0)
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR", "/var/tmp")) as name:
-        base = Path(name)
-        os.environ.update(seal.environment(seal.install(base / "installed")) | seal.personal(base / "home"))
-        with Slow(base / "hub") as hub:
-            play(hub, base, given.size, given.sparse, given.rate)
+    with seal.workshop(os.environ.get("TMPDIR", "/var/tmp")) as base, Slow(base / "hub") as hub:
+        play(hub, base, given.size, given.sparse, given.rate)
 
 
 def play(hub: Slow, base: Path, size: int, sparse: bool, rate: float) -> None:

@@ -6,7 +6,10 @@ import ipaddress
 import os
 import socket
 import sysconfig
+import tempfile
 import venv
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +77,15 @@ def personal(home: Path) -> dict[str, str]:
         "GIT_CONFIG_GLOBAL": str(home / ".gitconfig"),
         "GIT_CEILING_DIRECTORIES": str(home.parent.parent),
     }
+
+
+@contextmanager
+def workshop(folder: Path | str | None) -> Iterator[Path]:
+    """A temporary folder (in `folder`) for a program that is no test, and an environment sealed like a test's."""
+    with tempfile.TemporaryDirectory(dir=folder) as name:
+        base = Path(name)
+        os.environ.update(environment(install(base / "installed")) | personal(base / "home"))
+        yield base
 
 
 def environment(bin_folder: Path) -> dict[str, str]:

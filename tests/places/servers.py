@@ -80,7 +80,7 @@ daemon off; master_process off; %(user)s
 pid %(dir)s/nginx.pid; error_log %(dir)s/error.log;
 events {}
 http {
-  access_log off; client_max_body_size 0;
+  access_log off; sendfile on; client_max_body_size 0;
   client_body_temp_path %(dir)s/tmp-body; proxy_temp_path %(dir)s/tmp-proxy;
   fastcgi_temp_path %(dir)s/tmp-fastcgi; uwsgi_temp_path %(dir)s/tmp-uwsgi; scgi_temp_path %(dir)s/tmp-scgi;
   server {
