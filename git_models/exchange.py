@@ -29,7 +29,6 @@ from git_models.repo import Repo
 from git_models.staging import stat_file
 from git_models.transfer import Item
 
-_TOGETHER = 256  # small files that are flushed to the disk at once
 _TELLING = 5 * 10**6  # an upload of fewer bytes says nothing about the rate
 
 
@@ -122,9 +121,9 @@ def push(
     if not dry_run:
         objects.note_held(repo.models, place.url, there)
         objects.forget_held(repo.models, place.url, lacks)
-    found = _at_readers(repo, place, [e for e in asked if e.sha256 in lacks])
-    lacks_still = lacks - found
-    send = [e for e in asked if e.sha256 in lacks_still]
+    absent = [e for e in asked if e.sha256 in lacks]
+    found = _at_readers(repo, place, absent)
+    send = [e for e in absent if e.sha256 not in found]
     source = _sources(repo)
     failed = [Failure(e.path, messages.nowhere(e, history.recorded_by(e.sha256))) for e in send if not source(e.sha256)]
     send = [e for e in send if source(e.sha256)]
@@ -258,7 +257,7 @@ def fetch(
     def land(what: Item, file: str) -> None:
         pinned[what.md5] = what.sha256
         landed.append((file, what.sha256))
-        if what.size > transfer.SMALL or len(landed) == _TOGETHER:
+        if what.size > transfer.SMALL or len(landed) == objects.TOGETHER:
             settle()
 
     def settle() -> None:

@@ -190,10 +190,10 @@ def watch(repo: Repo) -> None:
 
     Raises ModelsError if the setting is taken.
     """
-    taken = repo.config.raw.get("core.fsmonitor", ())
-    file = os.path.join(repo.models, "fsmonitor")
     import shlex
 
+    taken = repo.config.raw.get("core.fsmonitor", ())
+    file = os.path.join(repo.models, "fsmonitor")
     command = shlex.quote(file)
     if taken and taken[-1] not in (command, "false"):
         raise ModelsError(f"core.fsmonitor is in use here ({taken[-1]}), so --watch is not possible")
@@ -207,9 +207,9 @@ def watch(repo: Repo) -> None:
 
 def unwatch(repo: Repo) -> None:
     """Undo `watch`."""
-    file = os.path.join(repo.models, "fsmonitor")
     import shlex
 
+    file = os.path.join(repo.models, "fsmonitor")
     if repo.config.raw.get("core.fsmonitor", ("",))[-1] == shlex.quote(file):
         git.run("config", "--unset", "core.fsmonitor", cwd=repo.top)
         git.run("config", "--unset", "core.fsmonitorHookVersion", cwd=repo.top, ok=(0, 5))
