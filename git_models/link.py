@@ -17,6 +17,8 @@ from git_models.hashing import BLOCK, Digests, Hasher
 _FICLONE = 0x40049409  # linux/fs.h: share the extents of another file (btrfs, xfs)
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _DRAFT = r"\.([0-9]+)-[0-9]+\.git-models"
+# What some network and FAT file systems say to a hard link.
+_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES)
 UNFINISHED = ".*.git-models"  # the pattern that hides unfinished files of a work tree from git
 
 
@@ -54,9 +56,9 @@ def publish(temp: str, final: str) -> bool:
     except FileExistsError:
         return False
     except OSError as failed:
-        # Some network and FAT file systems have no links: the name is taken first, then filled.
-        if failed.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES):
+        if failed.errno not in _NO_LINKS:
             raise
+        # The name is taken first, then filled.
         try:
             os.close(os.open(final, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC))
         except FileExistsError:
@@ -65,6 +67,21 @@ def publish(temp: str, final: str) -> bool:
         return True
     os.unlink(temp)
     return True
+
+
+def rename_new(source: str, target: str, source_dir: int, target_dir: int) -> None:
+    """Rename within a file system to a name that nothing has. Raises FileExistsError, and nothing changed.
+
+    Killed in between, the file has both names. Where the file system has no links, it is a plain rename.
+    """
+    try:
+        os.link(source, target, src_dir_fd=source_dir, dst_dir_fd=target_dir, follow_symlinks=False)
+    except OSError as failed:
+        if failed.errno not in _NO_LINKS:
+            raise
+        os.rename(source, target, src_dir_fd=source_dir, dst_dir_fd=target_dir)
+        return
+    os.unlink(source, dir_fd=source_dir)
 
 
 def flush(files: Sequence[int]) -> None:

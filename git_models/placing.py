@@ -4,44 +4,63 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from git_models import link, objects
+from git_models import link, objects, statcache
 from git_models.errors import ModelsError
 from git_models.manifest import Entry
 from git_models.repo import Repo
 from git_models.sight import Sight
 
 
-def put_away(repo: Repo, path: str, oid: str) -> None:
-    """Take a file with these bytes out of the work tree; the store has them afterwards.
+def put_away(repo: Repo, path: str, sight: Sight) -> None:
+    """Take the file that `sight` saw at `path` out of the work tree; the store has its bytes afterwards.
 
     The bytes lie in the store, verified, before the work tree's name goes. A rename, when nobody
-    writes into the file and it has one name only; otherwise a copy. Raises ModelsError when the file
-    turned out to have other bytes, and leaves it then.
+    writes into the file and it has one name only; otherwise a copy. Raises ModelsError for a file that is not the
+    one any more whose bytes are known, and leaves it.
     """
+    seen = sight.cache.get(path)
     parent, name = link.open_parent(repo.top, path)
     try:
         file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
         try:
             st = os.fstat(file)
+            oid = seen[0] if seen else ""
+            if not oid:
+                raise _being_written(path)
             if objects.checked(repo.models, [oid])[0]:
-                os.unlink(name, dir_fd=parent)
+                pass
             elif st.st_nlink == 1 and not link.written_by_others(file) and os.stat(repo.common).st_dev == st.st_dev:
                 os.fsync(file)
+                _need_as_seen(path, seen, parent, name)
                 objects.take(repo.models, name, oid, parent=parent, was=st)
+                return
             else:
                 draft = objects.draft_file(repo.models, file)
                 if draft.digests.sha256 != oid:
                     objects.discard(draft)
-                    raise ModelsError(f"{path} is being written to; it was left as it is")
+                    raise _being_written(path)
                 objects.seal(repo.models, [draft])
-                os.unlink(name, dir_fd=parent)
+            # Hashing an object, or copying one, takes its time: a training may have saved meanwhile.
+            _need_as_seen(path, seen, parent, name)
+            os.unlink(name, dir_fd=parent)
         finally:
             os.close(file)
     finally:
         os.close(parent)
+
+
+def _need_as_seen(path: str, seen: statcache.Record | None, parent: int, name: str) -> None:
+    """Raise ModelsError where the name does not stand for the very file that was hashed, as it was then."""
+    if seen is None or not statcache.same(seen, os.stat(name, dir_fd=parent, follow_symlinks=False)):
+        raise _being_written(path)
+
+
+def _being_written(path: str) -> ModelsError:
+    return ModelsError(f"{path} is being written to; it was left as it is")
 
 
 def place(
@@ -121,6 +140,8 @@ def reason(failed: Exception) -> str:
     """Why a file could not be put in place, for people."""
     if isinstance(failed, ModelsError):
         return failed.what
+    if isinstance(failed, FileExistsError):
+        return "another program saved a file there just now"
     return os.strerror(failed.errno or 0) if isinstance(failed, OSError) else str(failed)
 
 
@@ -166,16 +187,51 @@ def _move(repo: Repo, entry: Entry, parent: int, name: str) -> None:
     try:
         lone = os.stat(temp, dir_fd=parent, follow_symlinks=False).st_nlink == 1
         if lone:
-            os.rename(temp, name, src_dir_fd=parent, dst_dir_fd=parent)
+            link.rename_new(temp, name, parent, parent)
             return
     except BaseException:
-        os.rename(temp, file, src_dir_fd=parent)
+        if not _same_file(temp, name, parent):  # else an interrupt came when it was done
+            os.rename(temp, file, src_dir_fd=parent)
         raise
     os.rename(temp, file, src_dir_fd=parent)
     temp = _copy(repo, entry, parent, name)
     _flush([(entry, parent, name, temp)])
-    os.rename(temp, name, src_dir_fd=parent, dst_dir_fd=parent)
+    link.rename_new(temp, name, parent, parent)
     os.unlink(file)
+
+
+def _same_file(one: str, other: str, parent: int) -> bool:
+    try:
+        stats = [os.stat(name, dir_fd=parent, follow_symlinks=False) for name in (one, other)]
+    except FileNotFoundError:
+        return False
+    return os.path.samestat(*stats)
+
+
+def rescue(repo: Repo, entry: Entry) -> bool:
+    """Whether the store holds the object; one that a killed process had half moved to the path comes back first."""
+    if objects.has(repo.models, entry.sha256):
+        return True
+    try:
+        parent, name = link.open_parent(repo.top, entry.path)
+    except (ModelsError, OSError):
+        return False
+    temp = link.unfinished(name)
+    try:
+        file = os.open(temp, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=parent)
+        try:
+            st = os.fstat(file)
+            ours = stat.S_ISREG(st.st_mode) and st.st_size == entry.size and st.st_nlink == 1
+            if not ours or link.hashed(file).sha256 != entry.sha256:
+                return False
+            objects.take(repo.models, temp, entry.sha256, parent=parent, was=st)
+            return True
+        finally:
+            os.close(file)
+    except OSError:
+        return False
+    finally:
+        os.close(parent)
 
 
 def _flush(ready: Sequence[tuple[Entry, int, str, str]]) -> None:
@@ -196,9 +252,9 @@ def _land(repo: Repo, sight: Sight, entry: Entry, parent: int, name: str, temp: 
     found = sight.digests(entry.path)
     if found is not None:
         mode = os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode & 0o777
-        put_away(repo, entry.path, found[0])
+        put_away(repo, entry.path, sight)
     if temp:
-        os.rename(temp, name, src_dir_fd=parent, dst_dir_fd=parent)
+        link.rename_new(temp, name, parent, parent)
     else:
         _move(repo, entry, parent, name)
     if mode is not None:

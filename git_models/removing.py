@@ -52,9 +52,13 @@ def remove(repo: Repo, known: Manifest, removals: Sequence[Removal]) -> None:
     """
     names = [r.path for r in removals]
     manifest.update(manifests.data(repo), dict.fromkeys(names))  # raises before a file has gone
+    sight = Sight(repo)
     for removal in removals:
-        if removal.oid:
-            placing.put_away(repo, removal.path, removal.oid)
+        found = sight.digests(removal.path) if removal.oid else None
+        if found and found[0] != removal.oid:
+            raise ModelsError(f"{removal.path} changed just now; it was left as it is", "the same command again")
+        if found:
+            placing.put_away(repo, removal.path, sight)
             _drop_empty_folders(repo, removal.path)
     active: dict[str, str | None] = {
         name: None for name, target in known.active.items() if target.partition("@")[0] in names
@@ -94,7 +98,10 @@ def move(repo: Repo, known: Manifest, old: str, new: str) -> None:
     record = sight.cache.get(old)
     trusted = record is not None and before is not None and statcache.trusted(record, before)
     if before is not None:
-        _rename(repo, old, new)
+        try:
+            _rename(repo, old, new)
+        except FileExistsError:
+            raise ModelsError(f"a file came to {new} just now; it was not overwritten", "git models status") from None
     try:
         manifests.record(repo, moved=(old, new), active=_renamed(known.active, old, new))
     except BaseException:
@@ -114,7 +121,7 @@ def _rename(repo: Repo, old: str, new: str) -> None:
     try:
         target, wanted = link.open_parent(repo.top, new, create=True)
         try:
-            os.rename(name, wanted, src_dir_fd=source, dst_dir_fd=target)
+            link.rename_new(name, wanted, source, target)
         finally:
             os.close(target)
     finally:

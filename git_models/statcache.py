@@ -25,9 +25,12 @@ def record(oid: str, md5: str, st: os.stat_result, at: int) -> Record:
 
 def trusted(known: Record, st: os.stat_result) -> bool:
     """Whether a file with this stat still has the bytes of the record."""
-    _oid, _md5, size, mtime, ctime, inode, at = known
-    same = (size, mtime, ctime, inode) == (st.st_size, st.st_mtime_ns, st.st_ctime_ns, st.st_ino)
-    return same and mtime + _TICK < at
+    return same(known, st) and known[3] + _TICK < known[6]
+
+
+def same(known: Record, st: os.stat_result) -> bool:
+    """Whether a file has the stat of the record; a write in the instant of the look may be missed, see `trusted`."""
+    return known[2:6] == (st.st_size, st.st_mtime_ns, st.st_ctime_ns, st.st_ino)
 
 
 def load(file: str) -> dict[str, Record]:

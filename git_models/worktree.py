@@ -90,7 +90,7 @@ def _sync(
             continue
         elif found and not force and not _recorded(repo, found[0], old.models.get(path)):
             kept.append(path)
-        elif not entry.sha256 or not objects.has(repo.models, entry.sha256):
+        elif not entry.sha256 or not placing.rescue(repo, entry):
             missing.append(entry)
         else:
             plan.append(entry)
@@ -104,7 +104,7 @@ def _sync(
         try:
             found = sight.digests(path)
             if found and (same(old.models[path], found) or _recorded(repo, found[0], None)):
-                placing.put_away(repo, path, found[0])
+                placing.put_away(repo, path, sight)
                 removed.append(path)
             elif found:
                 kept.append(path)

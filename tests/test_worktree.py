@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import mmap
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from git_models import link, manifests, objects, placing, releasing, repo, worktree
+from git_models import link, manifest, manifests, objects, placing, releasing, repo, worktree
 from git_models.errors import ModelsError
 from git_models.repo import Repo
 from git_models.sight import Sight
@@ -141,9 +142,44 @@ def test_a_damaged_object_is_never_put_in_place(ready: Sandbox, here: Repo) -> N
 
 
 def test_a_file_that_turns_out_to_have_other_bytes_is_left(ready: Sandbox, here: Repo) -> None:
+    sight = Sight(here)
+    sight.learn(MODEL, "0" * 64, "")
     with open(here.path(MODEL), "ab"), pytest.raises(ModelsError, match="is being written to"):
-        placing.put_away(here, MODEL, "0" * 64)
+        placing.put_away(here, MODEL, sight)
     assert holds(ready, 2)
+
+
+@pytest.mark.parametrize("where", ["in place", "by a rename"])
+@pytest.mark.parametrize("stored", [True, False])
+@pytest.mark.parametrize("gone", [True, False])
+def test_what_a_training_saves_while_its_file_is_put_away_stays(
+    ready: Sandbox, here: Repo, monkeypatch: pytest.MonkeyPatch, where: str, stored: bool, gone: bool
+) -> None:
+    """An object may have to be hashed first, and that takes its time."""
+    if gone:
+        (ready / "models.yaml").write_bytes(manifest.update(manifests.data(here), {MODEL: None}))
+    if stored:
+        place_version(ready, 2)
+    else:
+        os.unlink(objects.path(here.models, ready.sha256(MODEL)))
+        objects.note_held(here.models, "file:///elsewhere", [ready.sha256(MODEL)])
+    before, looked = ready.sha256(MODEL), objects.checked
+
+    def slowly(models: str, wanted: Sequence[str], full: bool = False) -> tuple[list[str], list[str]]:
+        answer = looked(models, wanted, full)
+        if before in wanted:
+            if where == "by a rename":
+                ready.weight("weights/new.tmp", seed=3)
+                os.replace(here.path("weights/new.tmp"), here.path(MODEL))
+            else:
+                ready.weight(MODEL, seed=3)
+        return answer
+
+    monkeypatch.setattr(objects, "checked", slowly)
+    assert worktree.sync(here).refused == ((MODEL, f"{MODEL} is being written to; it was left as it is"),)
+    assert holds(ready, 3)
+    monkeypatch.undo()
+    assert objects.checked(here.models, list(objects.oids(here.models)), full=True)[1] == []
 
 
 def test_the_leftover_of_a_killed_sync_is_replaced(ready: Sandbox, here: Repo) -> None:
@@ -151,6 +187,49 @@ def test_the_leftover_of_a_killed_sync_is_replaced(ready: Sandbox, here: Repo) -
     worktree.sync(here)
     assert [f.name for f in (ready / "weights").iterdir()] == ["best.pt"]
     assert holds(ready, 1)
+
+
+def test_what_a_killed_move_out_of_the_store_left_is_found_again(ready: Sandbox, here: Repo) -> None:
+    oid = manifests.current(here).models[MODEL].sha256
+    leftover = here.path(f"weights/{link.unfinished('best.pt')}")
+    os.rename(objects.path(here.models, oid), leftover)
+    assert worktree.sync(here).placed == (MODEL,)
+    assert holds(ready, 1)
+    assert not os.path.exists(leftover)
+
+
+@pytest.mark.parametrize("what", ["other bytes", "a link", "a folder", "a pipe"])
+def test_a_leftover_that_is_no_object_is_not_taken_for_one(ready: Sandbox, here: Repo, what: str) -> None:
+    oid = manifests.current(here).models[MODEL].sha256
+    leftover = here.path(f"weights/{link.unfinished('best.pt')}")
+    os.rename(objects.path(here.models, oid), here.path("saved"))
+    if what == "other bytes":
+        Path(leftover).write_bytes(weights(4096, 7))
+    elif what == "a link":
+        os.symlink("../saved", leftover)
+    elif what == "a folder":
+        os.mkdir(leftover)
+    else:
+        os.mkfifo(leftover)
+    assert [e.path for e in worktree.sync(here).missing] == [MODEL]
+    assert holds(ready, 2) and not objects.has(here.models, oid)
+
+
+@pytest.mark.parametrize("moved", [True, False])
+def test_what_a_training_saves_in_the_instant_of_a_swap_is_not_overwritten(
+    ready: Sandbox, here: Repo, monkeypatch: pytest.MonkeyPatch, moved: bool
+) -> None:
+    oid, away = manifests.current(here).models[MODEL].sha256, placing.put_away
+
+    def and_then(repo: Repo, path: str, sight: Sight) -> None:
+        away(repo, path, sight)
+        ready.weight(MODEL, seed=3)
+
+    monkeypatch.setattr(placing, "put_away", and_then)
+    done = worktree.sync(here, releasable=lambda _oid: moved)
+    assert done.refused == ((MODEL, "another program saved a file there just now"),)
+    assert holds(ready, 3) and objects.has(here.models, oid)
+    assert [f.name for f in (ready / "weights").iterdir()] == ["best.pt"]
 
 
 def test_paths_left_out_are_not_touched(ready: Sandbox, here: Repo) -> None:

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import os
+
 import pytest
 
+from git_models import link, manifests, removing, repo
+from git_models.errors import ModelsError
 from tests.commands.conftest import MODEL, answer, snapshot
 from tests.helpers.sandbox import Sandbox, weights
 
@@ -96,3 +100,21 @@ def test_a_renamed_model_is_neither_swept_nor_fetched_by_the_next_checkout(recor
     recorded.git("switch", "-c", "side")
     assert recorded.read("a.pt") == weights(4096)
     assert recorded.status() == []
+
+
+def test_a_file_that_comes_to_the_new_path_in_that_instant_stays(
+    recorded: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(recorded.root)
+    here = repo.find()
+    known, look = manifests.current(here), link.regular
+
+    def late(top: str, path: str, walked: set[str] | None = None) -> os.stat_result | None:
+        recorded.weight("a.pt", seed=9)
+        return look(top, path, walked)
+
+    monkeypatch.setattr(link, "regular", late)
+    with pytest.raises(ModelsError, match=r"a\.pt just now; it was not overwritten"):
+        removing.move(here, known, MODEL, "a.pt")
+    assert recorded.read("a.pt") == weights(4096, 9)
+    assert list(recorded.entries()) == [MODEL] and recorded.read(MODEL) == weights(4096)
