@@ -165,15 +165,17 @@ def content(file: BinaryIO, size: int, entry: Entry, ledger: Ledger) -> int:
     fixed = read_at(file, entry.header, 30)
     flags, method, crc, packed, full = struct.unpack("<2H4x3I", fixed[6:26])
     name_length = int.from_bytes(fixed[26:28], "little")
-    name = read_at(file, entry.header + 30, name_length).decode("utf-8", "surrogateescape")
+    names = read_at(file, entry.header + 30, start - entry.header - 30)
+    name = names[:name_length].decode("utf-8", "surrogateescape")
+    full, packed, _ = _wide(names[name_length:], (full, packed, 0))
     later = flags & 8  # sizes and CRC follow the data
     same = (
         name == entry.name
         and flags == entry.flags
         and method == entry.method
         and (crc == entry.crc or (later and crc == 0))
-        and (packed in (entry.packed, _MAX32) or (later and packed == 0))
-        and (full in (entry.size, _MAX32) or (later and full == 0))
+        and (packed == entry.packed or (later and packed == 0))
+        and (full == entry.size or (later and full == 0))
     )
     if not same:
         ledger.add("dangerous", "the zip's directory and the entry's own header disagree", entry.name)

@@ -153,6 +153,7 @@ class _Machine:
         self.name = ""  # of the operation, its argument and its offset
         self.argument: Argument = None
         self.position = 0
+        self.announced = False  # it says itself that it is a pickle
 
     def step(self) -> None:
         """Do one operation. Raises IndexError, KeyError or Broken where an operand is missing."""
@@ -225,8 +226,9 @@ def _stack_global(machine: _Machine) -> None:
 
 
 def _extension(machine: _Machine) -> None:
-    # What it names is loaded already, and calling it is another instruction's offence.
-    machine.judge.odd("unknown", f"{machine.name}: a name from the reader's own registry", machine.position)
+    # Whatever the reader registered under that number. No model is written so; but noise begins so at times.
+    severity = "dangerous" if machine.announced else "unknown"
+    machine.judge.odd(severity, f"{machine.name}: a name from the reader's own registry", machine.position)
     machine.stack.append(Opaque("an extension"))
 
 
@@ -329,6 +331,10 @@ def _nothing(_machine: _Machine) -> None:
     return
 
 
+def _proto(machine: _Machine) -> None:
+    machine.announced = True
+
+
 def _set_items(machine: _Machine) -> Opaque:
     machine.items()
     return Opaque("a frozenset")
@@ -387,7 +393,7 @@ _ACTS: dict[str, Callable[[_Machine], None]] = {
     "BINPUT": _put,
     "LONG_BINPUT": _put,
     "MEMOIZE": _memoize,
-    "PROTO": _nothing,
+    "PROTO": _proto,
     "FRAME": _nothing,
     "READONLY_BUFFER": _nothing,
 }

@@ -144,6 +144,20 @@ def instructions() -> Iterator[tuple[str, bytes]]:
     yield "a computed name", torch_zip(pickled(call("_codecs", "encode", "os", "latin1") + text("system") + b"\x93)R"))
     yield "a name with escapes", torch_zip(pickled(b"S'o\\x73'\n" + text("system") + b"\x93)R"))
     yield "a name of bytes", torch_zip(pickled(b"U\x02os" + b"U\x06system" + b"\x93)R"))
+    yield (
+        "a memo that MEMOIZE overwrites",
+        torch_zip(pickled(text("torch") + b"q\x01" + text("os") + b"\x94h\x01" + text("system") + b"\x93)R")),
+    )
+    yield (
+        "a memo whose numbers are text",
+        torch_zip(
+            pickled(text("os") + b"p 007 \n" + text("torch") + b"r\xff\xff\xff\x7f0g7\n" + text("system") + b"\x93)R")
+        ),
+    )
+    yield "a memo whose number is no plain one", torch_zip(pickled(RUN[:-1] + b"p1_0\n" + b"g10\n" + RUN[-1:]))
+    yield "EXT1 alone", torch_zip(pickled(b"\x82\x01"))
+    yield "EXT2 as a value", torch_zip(pickled({"model": b"\x83\x01\x00"}))
+    yield "EXT4 thrown away", torch_zip(pickled(b"\x84\x01\x00\x00\x000N"))
     yield "EXT1", torch_zip(pickled(b"\x82\x01)R"))
     yield "EXT2", torch_zip(pickled(b"\x83\x01\x00)R"))
     yield "EXT4", torch_zip(pickled(b"\x84\x01\x00\x00\x00)R"))
