@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from git_models.errors import ModelsError
 from git_models.inspect.reading import Broken, read_at
 from git_models.inspect.report import Tensor
-from git_models.inspect.sides import Pair, Side, span, storage_of
+from git_models.inspect.sides import MOST_READ, Pair, Side, span, storage_of
 from git_models.inspect.tensors import element_size, own_bytes
 
 _BLOCK = 1 << 17  # elements: the fewest that keep the processor's cache busy
@@ -90,8 +90,26 @@ def _relative(l2: float, before: float) -> float | None:
     return l2 / before if before else None
 
 
-def measure(pair: Pair, old: Side, new: Side, advance: Callable[[int], None]) -> Measured | Unmeasured:
-    """Subtract the two versions of a tensor. Raises OSError where reading fails."""
+def measure(
+    pairs: Iterable[Pair], old: Side, new: Side, advance: Callable[[int], None]
+) -> Iterator[Measured | Unmeasured]:
+    """Subtract the two versions of each tensor, tied ones once. Raises OSError where reading fails."""
+    known: dict[Hashable, Measured | Unmeasured] = {}
+    left = MOST_READ * (old.size + new.size)
+
+    def heard(count: int) -> None:
+        nonlocal left
+        left -= count
+        advance(count)
+
+    for pair in pairs:
+        place = tuple((tensor.dtype, tensor.start, own_bytes(tensor)) for tensor in pair)
+        if place not in known:
+            known[place] = _one(pair, old, new, heard) if left > 0 else Unmeasured(pair, "too many tensors overlap")
+        yield known[place]._replace(pair=pair)
+
+
+def _one(pair: Pair, old: Side, new: Side, advance: Callable[[int], None]) -> Measured | Unmeasured:
     for tensor in pair:
         if tensor.dtype not in FLOATS:
             return Unmeasured(pair, f"{tensor.dtype} is no type of floats")

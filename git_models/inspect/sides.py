@@ -11,6 +11,9 @@ from git_models.inspect.report import Tensor
 from git_models.inspect.sniff import look
 from git_models.inspect.tensors import tensors
 
+MOST_READ = 8
+"""How often, on average, a byte of a file is read to compare it: tensors share storages, but not so many of them."""
+
 
 class Pair(NamedTuple):
     """A tensor in both files."""

@@ -89,3 +89,54 @@ def test_a_digest_is_that_of_the_tensors_own_bytes() -> None:
 
 def test_two_files_that_are_no_models_have_no_tensors_to_compare() -> None:
     assert inspect.compare(opened(b"<html>"), opened(b"")) == inspect.Comparison((), (), (), (), (), (), ())
+
+
+class Counting(io.BytesIO):
+    """Counts what is read of it."""
+
+    count = 0
+
+    def read(self, size: int | None = -1) -> bytes:
+        data = super().read(size)
+        self.count += len(data)
+        return data
+
+
+def overlapping(views: int, value: int, tied: bool) -> Counting:
+    """One storage of 64 KiB, and tensors that each name nearly all of it (`tied`: the very same of it)."""
+    count = 1 << 14
+    pickle = asm.pickled(
+        {
+            f"w{at}": asm.tensor(asm.storage("0", count), (count - views,), offset=0 if tied else at)
+            for at in range(views)
+        }
+    )
+    body = bytes([value]) * 4 * count
+    return Counting(asm.zipped([("archive/data.pkl", pickle), ("archive/data/0", body), ("archive/version", b"3\n")]))
+
+
+@pytest.mark.parametrize("measure", [False, True])
+def test_what_is_read_does_not_grow_with_the_tensors_that_share_it(measure: bool) -> None:
+    if measure:
+        pytest.importorskip("numpy", reason="numpy is not installed (it is part of the extra dev)")
+    for tied in (True, False):
+        files = overlapping(400, 1, tied), overlapping(400, 2, tied)
+        sizes = [len(file.getvalue()) for file in files]
+        found = inspect.compare((files[0], sizes[0]), (files[1], sizes[1]), verify=True, measure=measure)
+        assert sum(file.count for file in files) < (2 + measure) * 20 * sum(sizes)
+        assert len(found.content) + len(found.unread) == 400
+        if tied:
+            assert len(found.content) == 400
+            assert all(isinstance(one, inspect.Measured) for one in found.numbers)
+        else:
+            assert found.content and found.unread
+            assert {type(one).__name__ for one in found.numbers} == ({"Measured", "Unmeasured"} if measure else set())
+
+
+def test_one_tensor_that_claims_more_than_the_file_has_does_not_hide_the_others() -> None:
+    claims = asm.tensor(asm.storage("0", 1 << 50), (1 << 50,))
+    files = [opened(model(values=(1, value), aa=claims, ab=claims)) for value in (2, 3)]
+    found = inspect.compare(*files, verify=True)
+    assert [pair.after.name for pair in found.content] == ["a"]
+    assert [pair.after.name for pair in found.same] == ["b"]
+    assert [pair.after.name for pair in found.unread] == ["aa", "ab"]
