@@ -4,14 +4,35 @@
 python='@PYTHON@'
 package='@PACKAGE@'
 
+# A commit can put a grep where we stand: programs come from absolute folders outside the work tree. The hook
+# that was here before and Python get PATH as it is.
+everywhere=$PATH
+case :$PATH: in
+*:[!/]* | *:"$PWD"[:/]*)
+	kept=
+	set -f
+	IFS=:
+	for folder in $PATH; do
+		case $folder in
+		[!/]* | '' | "$PWD" | "$PWD"/*) ;;
+		*) kept=$kept:$folder ;;
+		esac
+	done
+	unset IFS
+	set +f
+	PATH=${kept:-:/usr/bin:/bin}
+	PATH=${PATH#:}
+	;;
+esac
+
 # The hook that was here before runs first, with the same arguments and the same input. Some shell
 # hooks (Husky's) ask for their own name, so a shell is given it.
 before=${0%/*}/@NAME@.before-git-models
 earlier() {
 	IFS= read -r line <"$before"
 	case $line in
-	'#!'*/*sh | '#!'*/*sh\ -*) ${line#??} -c 'file=$1; shift; . "$file"' "${0%/*}/@NAME@" "$before" "$@" ;;
-	*) "$before" "$@" ;;
+	'#!'*/*sh | '#!'*/*sh\ -*) PATH=$everywhere ${line#??} -c 'file=$1; shift; . "$file"' "${0%/*}/@NAME@" "$before" "$@" ;;
+	*) PATH=$everywhere "$before" "$@" ;;
 	esac
 }
 # Where the pre-commit framework calls us, it must not be called from here again.
@@ -44,8 +65,8 @@ start() {
 	if [ -x "$python" ] && [ -e "$package/main.py" ]; then
 		export GIT_MODELS_PARENT="$PPID"
 		case @NAME@ in
-		pre-push | post-rewrite) printf '%s\n' "$input" | "$python" -I "$package/__main__.py" hook @NAME@ "$@" ;;
-		*) "$python" -I "$package/__main__.py" hook @NAME@ "$@" ;;
+		pre-push | post-rewrite) printf '%s\n' "$input" | PATH=$everywhere "$python" -I "$package/__main__.py" hook @NAME@ "$@" ;;
+		*) PATH=$everywhere "$python" -I "$package/__main__.py" hook @NAME@ "$@" ;;
 		esac
 		status=$?
 	else

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import stat
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -82,6 +83,52 @@ def test_a_hook_without_an_interpreter_line_runs_as_it_did(repo: Sandbox, place:
     repo.commit("Train")
     assert repo.read(".git/ran") == b"ran\n"
     recorded(repo, {PATH: ONE})
+
+
+FOLDERS = (".", "", "tools", "../repo/tools", "{top}", "{top}/tools", "/usr/bin:")
+"""What may stand in PATH, or in front of it: whoever has it there runs what a commit brings once `ls` is typed."""
+
+
+def _trap(repo: Sandbox) -> None:
+    """Programs of the names that the shims use, as a commit could bring them."""
+    for name in ("cat", "cmp", "cut", "find", "git", "grep", "ps", "sh", "tail", "tr", "xargs"):
+        for folder in ("", "tools/"):
+            repo.write(f"{folder}{name}", f'#!/bin/sh\n/usr/bin/touch "{repo.root}/ran"\nexit 3\n').chmod(0o755)
+
+
+@pytest.mark.parametrize("folders", FOLDERS)
+def test_a_shim_looks_for_programs_outside_the_work_tree(repo: Sandbox, folders: str) -> None:
+    _trap(repo)
+    for name in ("models.yaml", ".git/models/synced.yaml"):
+        repo.write(name, "version: 1\n")
+    hook = _hook(repo / ".git/hooks", "post-index-change", githooks.text("post-index-change"))
+    path = f"{folders.format(top=repo.root)}:{os.environ['PATH']}"
+    for env in ({"PATH": path}, {"PATH": folders.format(top=repo.root) or ":"}):
+        subprocess.run([hook, "1", "0"], cwd=repo.root, env=env, check=True)
+        assert not repo.exists("ran"), env
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("folders", FOLDERS)
+def test_no_program_of_the_shims_comes_from_the_work_tree(repo: Sandbox, place: Path, folders: str) -> None:
+    _hook(repo / ".git/hooks", "pre-commit", '#!/bin/sh\necho "$PATH" >.git/path\n')
+    _hook(repo / ".git/hooks", "post-checkout", 'echo "$PATH" >.git/path\n')
+    repo.models("setup", "--remote", place.as_uri())
+    repo.weight(PATH)
+    repo.commit("Train")
+    _trap(repo)
+    repo.run("git add -A && git commit -qm Tools --no-verify")
+    path = f"{folders.format(top=repo.root)}:{os.environ['PATH']}"
+    git = shutil.which("git")
+    repo.weight(PATH, seed=2)
+    repo.write("train.py", "pass\n")
+    repo.git("add", "train.py")
+    for line in ("commit -qam More", "checkout -q -b other HEAD~1", "push -q origin main", "checkout -q main"):
+        repo.run(f"PATH='{path}' {git} {line}")
+        assert not repo.exists("ran"), line
+        seen = repo.read(".git/path").decode().rstrip("\n")
+        assert seen.endswith(path), "the hook that was here before has PATH as it is"
+    assert repo.read(PATH) == weights(4096, 2)
 
 
 @pytest.mark.parametrize("first", ["#!/bin/sh", "#!/usr/bin/env sh", "#!/bin/bash -e"])
