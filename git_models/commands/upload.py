@@ -46,6 +46,8 @@ def run(args: argparse.Namespace, out: Output) -> int:
         args.tag = tagging.number(args.tag)
         tagging.need_ahead(known.models.get(made.path, Entry(made.path)), args.tag)
     targets = [places.by_name(here, known, args.remote)] if args.remote else places.for_push(here, known)
+    for place in targets:
+        places.need_writable(place)
     with out.progress("Recording", os.path.getsize(args.file)) as advance:
         done = uploading.record(here, known, made, advance)
     known = manifests.current(here)
