@@ -29,7 +29,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     old.add_argument("--include", action="append", default=[], metavar="GLOB", help="only files that match")
     old.add_argument("--above", metavar="SIZE", help="only files from this size on, whatever their name (100M)")
     from_lfs = action("lfs", "files that Git LFS keeps; by default in one new commit")
-    from_lfs.add_argument("--everything", action="store_true", help="in all commits and tags, published ones, too")
+    which = from_lfs.add_mutually_exclusive_group()
+    which.add_argument("--unpushed", action="store_true", help="in every commit that no remote has")
+    which.add_argument("--everything", action="store_true", help="in all commits and tags, published ones, too")
     from_lfs.add_argument("--keep-lfs", action="append", default=[], metavar="GLOB", help="leave these to Git LFS")
     from_lfs.add_argument(
         "--from", dest="clones", action="append", default=[], metavar="CLONE", help="has objects, too"
@@ -118,7 +120,10 @@ def _history(here: Repo, args: argparse.Namespace, out: Output) -> int:
 def _lfs(here: Repo, args: argparse.Namespace, out: Output) -> int:
     if not args.dry_run:
         moving.ready(here)
-    found = lfs.find(args.everything, args.keep_lfs)
+    revs = choose.revisions((), args.everything) if args.unpushed or args.everything else None
+    if args.unpushed:
+        _warn_unknown(here, out)
+    found = lfs.find(revs, args.keep_lfs)
     files = [choose.Found(p.path, p.blob, p.size, p.commit) for p in found.moving] + found.plain
     for path, reason in found.stay:
         if reason != "--keep-lfs":
@@ -132,19 +137,20 @@ def _lfs(here: Repo, args: argparse.Namespace, out: Output) -> int:
         out.document({"files": _files(files), "missing": sorted({p.path for p in lacking}), "dry_run": True})
         return 0
     if not files:
-        out.result("Git LFS has no files here" + ("" if args.everything else " (--everything looks at all commits)"))
+        out.result(_none_of_lfs(args))
         out.document({"files": [], "missing": [], "dry_run": False})
         return 0
     digests, lacking = lfs.collect(here, found, args.clones, args.everything, args.skip_missing, out)
     for pointer in lacking:
         out.warn(f"{pointer.path} ({size(pointer.size)}) stays with Git LFS: its bytes are nowhere to be had")
-    code = _carry_out(here, lfs.job(here, found, digests, args.everything, args.keep_lfs, out), files, out)
-    sent = 0 if args.everything else lfs.to_send({f.path for f in files})
+    what = "migrate lfs" + next((f" --{name}" for name in ("unpushed", "everything") if getattr(args, name)), "")
+    code = _carry_out(here, lfs.job(here, found, digests, revs, args.keep_lfs, what, out), files, out)
+    sent = lfs.to_send({f.path for f in files}) if revs is None else 0
     if sent:
         out.warn(
             f"{plural(sent, 'file')} of Git LFS in commits that were not pushed yet: git push sends them there.\n"
-            "If that takes none any more (quota), make one commit of these, which needs none of them:\n"
-            "  git reset --soft @{upstream} && git commit"
+            "If that takes none any more (quota), take them out of these commits as well:\n"
+            "  git models migrate undo && git models migrate lfs --unpushed"
         )
     gone = lfs.drop_hooks(here)
     if gone:
@@ -251,6 +257,14 @@ def _nothing(args: argparse.Namespace) -> str:
     if args.everything:
         return "there are no weights in these commits"
     return "there are no weights in commits that no remote has   # git models check --history looks at all of them"
+
+
+def _none_of_lfs(args: argparse.Namespace) -> str:
+    if args.everything:
+        return "Git LFS has no files here"
+    if args.unpushed:
+        return "Git LFS has no files in commits that no remote has   # git models migrate lfs moves those of HEAD"
+    return "Git LFS has no files here (--everything looks at all commits)"
 
 
 def _in_tags(tags: Sequence[str]) -> str:

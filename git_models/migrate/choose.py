@@ -112,6 +112,19 @@ def introduced(revs: Sequence[str], specs: Sequence[str] = ()) -> Iterator[Chang
         raise git.GitError(["log", *revs], process.returncode, "")
 
 
+def whole(commit: str) -> Iterator[Change]:
+    """Every file of a commit."""
+    for row in git.run("ls-tree", "-r", "-z", "--full-tree", commit).split(b"\0")[:-1]:
+        meta, _, path = row.partition(b"\t")
+        mode, _, oid = meta.decode().split(" ")
+        yield Change(os.fsdecode(path), mode, oid, commit)
+
+
+def beginnings(revs: Sequence[str]) -> list[str]:
+    """The commits outside a range on which it stands."""
+    return [line[1:] for line in git.text("rev-list", "--boundary", *revs).splitlines() if line.startswith("-")]
+
+
 def _split(read: Callable[[int], bytes]) -> Iterator[bytes]:
     rest = b""
     while data := read(1 << 16):
@@ -181,12 +194,7 @@ def only_in_tags(wanted: Rules) -> list[str]:
 
 def choose_here(wanted: Rules) -> Choice:
     """The files of HEAD's commit that the rules want."""
-    rows = []
-    for row in git.run("ls-tree", "-r", "-z", "--full-tree", "HEAD").split(b"\0")[:-1]:
-        meta, _, path = row.partition(b"\t")
-        mode, _, oid = meta.decode().split(" ")
-        rows.append((os.fsdecode(path), mode, oid))
-    return choose_from(wanted, rows)
+    return choose_from(wanted, [change[:3] for change in whole("HEAD")])
 
 
 def choose_from(wanted: Rules, rows: Sequence[tuple[str, str, str]]) -> Choice:

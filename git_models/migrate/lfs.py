@@ -25,9 +25,9 @@ class Found(NamedTuple):
     stay: list[tuple[str, str]]
 
 
-def find(everything: bool, keep_globs: Sequence[str]) -> Found:
-    """What Git LFS has in HEAD or, with `everything`, in all commits, without what `keep_globs` match."""
-    tracked = pointers.in_history(_revs()) if everything else pointers.in_head()
+def find(revs: Sequence[str] | None, keep_globs: Sequence[str]) -> Found:
+    """What Git LFS has in HEAD (None) or in any tree of a range of commits, without what `keep_globs` match."""
+    tracked = pointers.in_head() if revs is None else pointers.in_history(revs, begin=choose.beginnings(revs))
     stay = dict(tracked.odd)
     for path in {p.path for p in tracked.pointers} | {f.path for f in tracked.plain}:
         if keep_globs and patterns.matches(tuple(keep_globs), path):
@@ -43,10 +43,6 @@ def find(everything: bool, keep_globs: Sequence[str]) -> Found:
         [f for f in tracked.plain if f.path not in stay],
         sorted(stay.items()),
     )
-
-
-def _revs() -> list[str]:
-    return [r for r in choose.EVERYTHING if r != "HEAD" or index.head()]
 
 
 def collect(
@@ -98,9 +94,15 @@ def _absent(lacking: Sequence[pointers.Pointer], why: str) -> ModelsError:
 
 
 def job(
-    here: Repo, found: Found, digests: dict[str, Digests], everything: bool, keep_globs: Sequence[str], out: Output
+    here: Repo,
+    found: Found,
+    digests: dict[str, Digests],
+    revs: Sequence[str] | None,
+    keep_globs: Sequence[str],
+    what: str,
+    out: Output,
 ) -> history.Job:
-    """The migration: pointers become entries, attributes lose their lines."""
+    """The migration: pointers become entries, attributes lose their lines. `revs` as for `find`."""
     there = [p for p in found.moving if p.oid in digests]
     made = keep.versions(here, [(p.path, digests[p.oid]) for p in there])
     models = {(os.fsencode(p.path), p.blob): version for p, version in zip(there, made, strict=True)}
@@ -118,10 +120,9 @@ def job(
         if gone:
             changed[os.fsencode(path), oid] = os.fsencode(text) if text.strip() else None
     known = choose.rules(here).globs
-    words = "migrate lfs" + (" --everything" if everything else "")
     return history.Job(
-        what=words,
-        revs=_revs() if everything else None,
+        what=what,
+        revs=revs,
         models=models,
         changed=changed,
         globs=[g for g in globs if g not in known],

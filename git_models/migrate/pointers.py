@@ -45,16 +45,20 @@ def in_head() -> Tracked:
     return _read(pairs, own)
 
 
-def in_history(revs: Sequence[str], rules_of: Sequence[str] = ()) -> Tracked:
-    """What any commit of a range gives to Git LFS, by the attributes of that range or of `rules_of`."""
+def in_history(revs: Sequence[str], rules_of: Sequence[str] = (), begin: Sequence[str] = ()) -> Tracked:
+    """What any commit of a range gives to Git LFS, by the attributes of that range or of `rules_of`.
+
+    With all that the commits `begin` have, on which the range stands: its trees hold that, too.
+    """
+    there = [change for commit in begin for change in choose.whole(commit)]
     own: dict[tuple[str, str], None] = {}
-    for change in choose.introduced(rules_of or revs):
+    for change in (*there, *choose.introduced(rules_of or revs)):
         if change.path.rpartition("/")[2] == attributes.NAME and change.mode in index.REGULAR:
             own[change.path, change.oid] = None
     texts = index.blobs([oid for _, oid in own])
     globs = {line.glob for p, oid in own for line in attributes.lines(p, os.fsdecode(texts.get(oid, b"")))}
     pairs: dict[tuple[str, str], str] = {}
-    for change in choose.introduced(revs) if globs else ():
+    for change in (*there, *choose.introduced(revs)) if globs else ():
         if change.mode in index.REGULAR and patterns.matches(sorted(globs), change.path):
             pairs[change.path, change.oid] = change.commit
     tracked = _read(pairs, list(own))

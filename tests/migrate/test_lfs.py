@@ -123,6 +123,29 @@ def test_objects_that_a_push_still_sends_to_git_lfs_are_told_of(pointers: Sandbo
 
 
 @pytest.mark.slow
+def test_commits_that_were_not_pushed_can_be_freed_of_pointers_alone(pointers: Sandbox) -> None:
+    put(pointers / ".git/lfs/objects", weights(6000, 2))
+    pointers.git("push")
+    published = pointers.head()
+    assert "no remote has   # git models migrate lfs" in pointers.models("migrate", "lfs", "--unpushed").out
+    for seed in (3, 4):
+        pointers.write("a.pt", pointer(weights(5000, seed)))
+        put(pointers / ".git/lfs/objects", weights(5000, seed))
+        pointers.commit(f"Trained {seed}")
+    said = pointers.models("migrate", "lfs", "--unpushed")
+    assert "git push sends them" not in said.err and "2 commits rewritten" in said.out
+    assert pointers.head("HEAD~2") == published
+    for at, seed in (("HEAD~1", 3), ("HEAD", 4)):
+        assert pointers.files_at(at) == ["README.md", "models.yaml"]
+        digests = {path: entry["sha256"] for path, entry in pointers.entries(at).items()}
+        expected = {"a.pt": weights(5000, seed), "sub/b.pt": weights(6000, 2)}
+        assert digests == {path: hashlib.sha256(content).hexdigest() for path, content in expected.items()}
+    assert pointers.read("a.pt") == weights(5000, 4) and pointers.read("sub/b.pt") == weights(6000, 2)
+    pointers.models("migrate", "undo")
+    assert pointers.files_at() == [".gitattributes", "README.md", "a.pt", "sub/b.pt"]
+
+
+@pytest.mark.slow
 def test_an_object_with_other_bytes_than_its_name_says_is_not_taken(pointers: Sandbox) -> None:
     bad = hashlib.sha256(weights(6000, 2)).hexdigest()
     file = pointers.write(f".git/lfs/objects/{bad[:2]}/{bad[2:4]}/{bad}", weights(6000, 3))
