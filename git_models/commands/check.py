@@ -15,7 +15,7 @@ from git_models import (
 )
 from git_models.errors import UsageError, word
 from git_models.migrate import choose, survey
-from git_models.output import Output, plural, size
+from git_models.output import Output, plural, safe, size
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -70,7 +70,8 @@ def _history(here: repo.Repo, out: Output) -> int:
     """What lies where, and what a migration would save. 1 when there is anything."""
     os.chdir(here.top)  # git lists an index from the current folder on
     found = survey.survey(here, choose.manifest_here(here), choose.rules(here))
-    fresh = [v for v in found.history if v.unpushed]
+    movable = _movable(found)
+    fresh = [v for v in movable if v.unpushed]
     out.document({**found._asdict(), "history": [v._asdict() for v in found.history], **_savings(found)})
     if found.shallow:
         out.warn("this clone is shallow: older commits cannot be seen   # git fetch --unshallow")
@@ -86,13 +87,15 @@ def _history(here: repo.Repo, out: Output) -> int:
         out.result(f"in history: {versions}, for which git keeps {size(_disk(found.history))}")
     if fresh:
         out.result(f"  next: git models migrate history   # not pushed yet: {len(fresh)}, {size(_disk(fresh))}")
-    if len(fresh) < len(found.history):
+    if len(fresh) < len(movable):
         out.result(
             "  next: git models migrate history --no-rewrite   # they stay in old commits, new ones go elsewhere"
         )
-        out.result(
-            f"        git models migrate history --everything   # saves {size(_disk(found.history))}; new history"
-        )
+        out.result(f"        git models migrate history --everything   # saves {size(_disk(movable))}; new history")
+    for path, reason in found.refused:
+        out.result(safe(f"cannot move {path!r}: {reason}"))
+    if found.refused:
+        out.result("  next: git rebase -i COMMIT^   # and there: git mv, git commit --amend")
     if found.staged or found.loose:
         first = (*found.staged, *found.loose)[0][0]
         out.result(f"  next: git models add {word(first)}   # in no commit yet: {len(found.staged) + len(found.loose)}")
@@ -110,5 +113,10 @@ def _disk(versions: Sequence[survey.Version]) -> int:
 
 
 def _savings(found: survey.Survey) -> dict[str, int]:
-    fresh = [v for v in found.history if v.unpushed]
-    return {"saves_unpushed": _disk(fresh), "saves_everything": _disk(found.history)}
+    movable = _movable(found)
+    return {"saves_unpushed": _disk([v for v in movable if v.unpushed]), "saves_everything": _disk(movable)}
+
+
+def _movable(found: survey.Survey) -> list[survey.Version]:
+    stuck = {path for path, _ in found.refused}
+    return [v for v in found.history if v.path not in stuck]

@@ -86,7 +86,7 @@ def _history(here: Repo, args: argparse.Namespace, out: Output) -> int:
         moving.ready(here)
     if revs is not None and not args.everything:
         _warn_unknown(here, out)
-    found, refused = choose.choose_here(wanted) if revs is None else choose.choose(revs, wanted)
+    found, refused, _ = choose.choose_here(wanted) if revs is None else choose.choose(revs, wanted)
     for path, reason in refused:
         out.warn(f"{path!r} stays in git: {reason}")
     _tell(found, out)

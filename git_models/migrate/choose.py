@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from git_models import git, index, manifest, paths, patterns, staging
@@ -44,10 +44,11 @@ class Found(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """What is wanted, sorted by path, and what would be but cannot be a model: (path, reason)."""
+    """What is wanted, sorted by path, and what would be but cannot be a model: (path, reason), and its versions."""
 
     found: list[Found]
     refused: list[tuple[str, str]]
+    stuck: list[Found]
 
 
 def rules(repo: Repo, include: Sequence[str] = (), above: int = -1) -> Rules:
@@ -156,7 +157,7 @@ def choose(revs: Sequence[str], wanted: Rules) -> Choice:
     floors = [n for n in (wanted.floor if wanted.globs else 0, wanted.large) if n]
     sizes = large(revs, min(floors))
     if not sizes:
-        return Choice([], [])
+        return Choice([], [], [])
     seen: dict[str, dict[str, str]] = {}  # path -> blob -> the oldest commit that has it
     for change in introduced(revs):
         if change.mode in index.REGULAR and noticed(wanted, change.path, sizes.get(change.oid, 0)):
@@ -171,17 +172,25 @@ def choose(revs: Sequence[str], wanted: Rules) -> Choice:
             seen[change.path][change.oid] = change.commit
     sizes |= index.sizes(o for p in chosen for o in seen[p] if o not in sizes)
     _look(heads, {o: sizes.get(o, 0) for p in chosen for o in seen[p]})
-    found, refused = [], []
-    for path in chosen:
+    return _sorted_out(
+        Found(path, oid, sizes[oid], commit)
+        for path in chosen
+        for oid, commit in seen[path].items()
+        if _is_model(wanted, sizes.get(oid, 0), heads.get(oid))
+    )
+
+
+def _sorted_out(found: Iterable[Found]) -> Choice:
+    refused: dict[str, str] = {}
+    good, stuck = [], []
+    for each in found:
         try:
-            paths.check(path)
+            paths.check(each.path)
+            good.append(each)
         except PathError as bad:
-            refused.append((path, bad.what))
-            continue
-        for oid, commit in seen[path].items():
-            if _is_model(wanted, sizes.get(oid, 0), heads.get(oid)):
-                found.append(Found(path, oid, sizes[oid], commit))
-    return Choice(sorted(found), sorted(refused))
+            refused[each.path] = bad.what
+            stuck.append(each)
+    return Choice(sorted(good), sorted(refused.items()), sorted(stuck))
 
 
 def only_in_tags(wanted: Rules) -> list[str]:
@@ -203,15 +212,9 @@ def choose_from(wanted: Rules, rows: Sequence[tuple[str, str, str]]) -> Choice:
     named = [(p, o) for p, _, o in rows if o in sizes and noticed(wanted, p, sizes[o])]
     heads: dict[str, bytes] = {}
     _look(heads, {o: sizes[o] for _, o in named})
-    found, refused = [], []
-    for path, oid in named:
-        if is_wanted(wanted, path, sizes[oid], heads.get(oid)):
-            try:
-                paths.check(path)
-                found.append(Found(path, oid, sizes[oid], ""))
-            except PathError as bad:
-                refused.append((path, bad.what))
-    return Choice(sorted(found), sorted(refused))
+    return _sorted_out(
+        Found(path, oid, sizes[oid], "") for path, oid in named if is_wanted(wanted, path, sizes[oid], heads.get(oid))
+    )
 
 
 def noticed(wanted: Rules, path: str, count: int) -> bool:

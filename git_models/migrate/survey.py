@@ -36,13 +36,15 @@ class Survey(NamedTuple):
     lfs: int  # files of HEAD that Git LFS keeps
     dvc: int  # files of HEAD that name data of DVC
     shallow: bool
+    refused: list[tuple[str, str]]  # paths above that no manifest can hold, and why
 
 
 def survey(here: Repo, known: Manifest, wanted: choose.Rules) -> Survey:
     """Look everywhere for what the rules want."""
     head = index.head()
     revs = [r for r in EVERYWHERE if r != "HEAD" or head]
-    found = choose.choose(revs, wanted).found
+    choice = choose.choose(revs, wanted)
+    found = sorted([*choice.found, *choice.stuck])
     unpushed: set[str] = set()
     if found:
         tips = [r for r in choose.UNPUSHED if r != "HEAD" or head]
@@ -50,7 +52,8 @@ def survey(here: Repo, known: Manifest, wanted: choose.Rules) -> Survey:
     disk = _on_disk(f.oid for f in found)
     versions = [Version(*f[:3], disk.get(f.oid, 0), f.commit, f.commit in unpushed) for f in found]
     entries = index.entries()
-    staged = choose.choose_from(wanted, [(p, mode, oid) for p, (mode, oid) in entries.items()]).found
+    in_index = choose.choose_from(wanted, [(p, mode, oid) for p, (mode, oid) in entries.items()])
+    staged = sorted([*in_index.found, *in_index.stuck])
     committed = {(v.path, v.blob) for v in versions}
     paths = git.run("ls-tree", "-r", "-z", "--name-only", "--full-tree", "HEAD").split(b"\0") if head else []
     return Survey(
@@ -60,6 +63,7 @@ def survey(here: Repo, known: Manifest, wanted: choose.Rules) -> Survey:
         lfs=_lfs(entries),
         dvc=sum(p.endswith(b".dvc") or p.rpartition(b"/")[2] == b"dvc.lock" for p in paths),
         shallow=git.text("rev-parse", "--is-shallow-repository") == "true",
+        refused=sorted({*choice.refused, *in_index.refused}),
     )
 
 

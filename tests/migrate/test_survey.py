@@ -39,6 +39,16 @@ def test_every_version_is_named_with_size_commit_and_path_and_nothing_changes(pr
     assert f"1.2 MB  {first[:10]}  {BEST}" in said and "next: git models migrate history   # not pushed" in said
 
 
+def test_what_no_manifest_can_hold_is_not_passed_over(repo: Sandbox) -> None:
+    repo.weight('in "quotes".pt', LARGE)
+    repo.commit("Weights")
+    found = survey(repo)
+    assert [v["path"] for v in found["history"]] == ['in "quotes".pt'] == [path for path, _ in found["refused"]]
+    assert found["saves_everything"] == 0
+    said = repo.models("check", "--history", code=1).out
+    assert "Windows allows no" in said and "git rebase -i" in said and "migrate history" not in said
+
+
 @pytest.mark.slow
 def test_what_is_published_costs_a_rewrite_and_a_shallow_clone_is_not_called_clean(
     repo: Sandbox, clone: Callable[..., Sandbox]
