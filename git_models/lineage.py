@@ -11,6 +11,7 @@ from git_models.errors import ManifestError, ModelsError, word
 from git_models.manifest import EMPTY, Entry, Manifest, Version
 from git_models.repo import Repo
 
+_NEAR = 20  # sizes that differ by less than this part of the larger are near
 _BATCH = 100  # commits whose manifests are in memory at once
 # What git's dates are made of. It takes anything else for "now", and a wrong version would be silent.
 _DATE = re.compile(
@@ -141,27 +142,31 @@ def log(
 
     First what the work tree's manifest `known` has and HEAD has not, then commits, last the tagged
     versions that no commit here shows (in a shallow clone). A path that a model had earlier is
-    followed. A broken manifest in the history counts as empty.
+    followed. Bytes that have several tags are told once for each, the newest first. A broken manifest in
+    the history counts as empty.
     """
     names = None if paths is None else set(paths)
-    tags: dict[tuple[str, str], Version] = {}
+    tags: dict[tuple[str, str], dict[str, Version]] = {}
     seen: set[tuple[str, str]] = set()
     mine = [known.models[p] for p in known.models if names is None or p in names]
     for commit, new, olds in _steps(repo, known, names, revisions):
         for entry in new.models.values():
             wanted = names is None or entry.path in names
-            if wanted and any((v.sha256, v.md5) not in tags for v in entry.versions):
+            if wanted and any(v.version not in tags.get((v.sha256, v.md5), ()) for v in entry.versions):
                 for version in reversed(versions.ordered(entry)):
-                    tags.setdefault((version.sha256, version.md5), version)
+                    tags.setdefault((version.sha256, version.md5), {}).setdefault(version.version, version)
         for row in _rows(commit, new, olds, names):
-            tag = tags.get((row.entry.sha256, row.entry.md5))
+            there = tags.get((row.entry.sha256, row.entry.md5), {})
             seen.add((row.entry.sha256, row.entry.md5))
-            yield _tagged(row, tag) if tag else row
+            if row.active:
+                yield _tagged(row, there[row.version]) if row.version in there else row
+                continue
+            yield from (_tagged(row, tag) for tag in there.values()) if there else (row,)
     for entry in mine:
         for version in reversed(versions.ordered(entry)):
             if (version.sha256, version.md5) not in seen:
-                there = versions.at(entry, version)
-                yield _tagged(Row(there, Commit(date=version.date), metrics=version.metrics), version)
+                row = Row(versions.at(entry, version), Commit(date=version.date), metrics=version.metrics)
+                yield _tagged(row, version)
 
 
 def _tagged(row: Row, tag: Version) -> Row:
@@ -175,11 +180,11 @@ def _rows(commit: Commit, new: Manifest, olds: Sequence[Manifest], names: set[st
         if entry is None or any(versions.same_bytes(entry, old.models.get(path, Entry(path))) for old in olds):
             continue
         source = _moved_from(entry, new, olds)
-        if source is None:
+        if source is None or not versions.same_bytes(source, entry):
             yield Row(entry, commit, metrics=entry.metrics)
-        elif names is not None:
+        if source is not None and names is not None:
             names.discard(path)
-            names.add(source)
+            names.add(source.path)
     for name, target in new.active.items():
         path, version = versions.split(target, new.models.__contains__)
         if path in new.models and (names is None or path in names) and all(o.active.get(name) != target for o in olds):
@@ -189,15 +194,37 @@ def _rows(commit: Commit, new: Manifest, olds: Sequence[Manifest], names: set[st
                 continue  # it names a version that the manifest does not
 
 
-def _moved_from(entry: Entry, new: Manifest, olds: Sequence[Manifest]) -> str | None:
-    """The path from which a commit moved these bytes."""
+def _moved_from(entry: Entry, new: Manifest, olds: Sequence[Manifest]) -> Entry | None:
+    """What a model was before the commit that gave it this path, also if it was trained again in that commit."""
     if any(entry.path in old.models for old in olds):
         return None
-    for old in olds:
-        for path, before in old.models.items():
-            if path not in new.models and versions.same_bytes(before, entry):
-                return path
-    return None
+    left = {path: before for old in olds for path, before in old.models.items() if path not in new.models}
+    if same := next((before for before in left.values() if versions.same_bytes(before, entry)), None):
+        return same
+    came = [e for e in new.models.values() if all(e.path not in old.models for old in olds)]
+    gone = [b for b in left.values() if not any(versions.same_bytes(b, e) for e in came)]
+    alike = _alike if len(gone) == len(came) == 1 else _related
+    found = [before for before in gone if alike(before, entry)]
+    # Where several could be meant, none is: a wrong past is worse than a short one.
+    return found[0] if len(found) == 1 and sum(alike(found[0], e) for e in came) == 1 else None
+
+
+def _related(one: Entry, other: Entry) -> bool:
+    """Whether two entries of other bytes and paths are of one model: by a tagged version, their name or a text."""
+    tags: list[list[Entry | Version]] = [[e, *e.versions] for e in (one, other)]
+    return (
+        any(versions.same_bytes(a, b) for a in tags[0] for b in tags[1])
+        or one.label == other.label
+        or bool(one.description and one.description == other.description)
+        or bool(one.notes and one.notes == other.notes)
+    )
+
+
+def _alike(one: Entry, other: Entry) -> bool:
+    """Whether the one model that came can be the one that went: a model that is trained again keeps its size."""
+    suffixes = [e.path.rpartition("/")[2].rpartition(".")[2] for e in (one, other)]
+    near = abs(one.size - other.size) * _NEAR <= max(one.size, other.size)
+    return _related(one, other) or (suffixes[0] == suffixes[1] and min(one.size, other.size) > 0 and near)
 
 
 def _steps(

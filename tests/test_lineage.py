@@ -78,6 +78,50 @@ def test_a_renamed_model_keeps_its_past_and_another_one_at_its_old_path_has_its_
     assert named(work, "final.pt@previous") == 2
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "path", "joined"),
+    [
+        ({}, {}, "final.pt", True),  # nearly as large, and the only one that went
+        ({}, {"size": 900}, "final.pt", False),
+        ({}, {}, "final.onnx", False),
+        ({}, {"size": 900}, "other/best.pt", True),  # of the same name
+        ({"name": "cats"}, {"name": "cats", "size": 900}, "final.pt", True),
+        ({"description": "Finds cats"}, {"description": "Finds cats", "size": 900}, "final.pt", True),
+        ({}, {"versions": (Version("1.0.0", "2026-11-02", **bytes_of(1)),), "size": 900}, "final.pt", True),  # type: ignore[arg-type]
+    ],
+)
+def test_a_model_that_is_renamed_and_trained_again_in_one_commit_keeps_its_past(
+    work: Sandbox, before: dict[str, object], after: dict[str, object], path: str, joined: bool
+) -> None:
+    record(work, 1, **before)
+    entry = Entry(path, **{**bytes_of(2), **after})  # type: ignore[arg-type]
+    commit(work, "Both", "2026-11-02T12:00:00", manifest.update(text(work), {MODEL: None, path: entry}))
+    assert sizes(rows(work, path)) == [entry.size - 100, *([1] if joined else [])]
+    if joined:
+        assert named(work, f"{path}@previous") == 1 and named(work, f"{path}@HEAD~1") == 1
+
+
+def test_where_several_models_could_be_the_renamed_one_none_is(work: Sandbox) -> None:
+    record(work, 1, "a/best.pt")
+    record(work, 2, "b/best.pt")
+    new = {path: Entry(path, **bytes_of(seed)) for path, seed in (("c/best.pt", 3), ("d/best.pt", 4))}  # type: ignore[arg-type]
+    gone = {"a/best.pt": None, "b/best.pt": None}
+    commit(work, "All", "2026-11-02T12:00:00", manifest.update(text(work), gone | new))
+    assert sizes(rows(work, "c/best.pt")) == [3]
+
+
+def test_bytes_with_two_tags_are_told_under_both(work: Sandbox) -> None:
+    tags = [Version(v, "2026-11-02", **bytes_of(1), note=f"note of {v}") for v in ("1.0.0-rc.1", "1.0.0")]  # type: ignore[arg-type]
+    record(work, 1, versions=tuple(tags))
+    record(work, 2)
+    assert [(r.version, r.note) for r in rows(work, MODEL)] == [
+        ("", ""),
+        ("1.0.0", "note of 1.0.0"),
+        ("1.0.0-rc.1", "note of 1.0.0-rc.1"),
+    ]
+    assert named(work, "best.pt@previous") == 1
+
+
 def test_versions_of_a_merged_branch_are_listed_and_the_merge_is_none_of_them(work: Sandbox) -> None:
     record(work, 1)
     work.git("switch", "-c", "longer")
