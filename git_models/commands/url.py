@@ -18,7 +18,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "model", metavar="MODEL[@VERSION]", help="a model; OWNER/REPO:MODEL is one of another repository"
     )
-    parser.add_argument("--sh", action="store_true", help="lines for a shell: curl, and sha256sum to check what came")
+    parser.add_argument("--sh", action="store_true", help="lines for a shell: curl, md5sum, sha256sum")
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
@@ -77,9 +77,9 @@ def _lines(entry: Entry, found: Sequence[str]) -> list[str]:
     if len(pieces) > 1:
         parts = " ".join(map(_argument, pieces))
         lines.append(f"cat {parts} > {_argument(name)} && rm {parts}")
-    program, digest = ("sha256sum", entry.sha256) if entry.sha256 else ("md5sum", entry.md5)
-    lines.append(f"echo {quote(f'{digest}  {_plain(name)}')} | {program} -c")
-    return lines
+    # SHA-256 decides, so it is the last: the outcome of the lines is its.
+    hashes = [("md5sum", entry.md5), ("sha256sum", entry.sha256)]
+    return lines + [f"echo {quote(f'{digest}  {_plain(name)}')} | {program} -c" for program, digest in hashes if digest]
 
 
 def _curl(piece: str, url: str) -> str:
