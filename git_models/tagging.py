@@ -83,6 +83,17 @@ def check_name(name: str) -> None:
         raise UsageError(f"{name!r} cannot be a model's name: it holds a / or an @")
 
 
+def check_date(text: str) -> None:
+    """Raise UsageError for what is no date as models.yaml has it: ISO 8601, YYYY-MM-DD, a time may follow."""
+    import datetime
+
+    try:
+        datetime.date.fromisoformat(text[:10])
+        datetime.datetime.fromisoformat(text.removesuffix("Z"))
+    except ValueError:
+        raise UsageError(f"{text!r} is no date", f"--created {datetime.date.today().isoformat()}") from None
+
+
 def described(entry: Entry, fields: Mapping[str, Any]) -> Entry:
     """The entry with these fields set; "" takes one away, and metrics are changed one by one (None takes one away)."""
     texts = {name: text for name, text in fields.items() if name != "metrics"}

@@ -111,6 +111,8 @@ def find(
             f"{model} is the name of {len(found)} models: {', '.join(paths)}",
             f"name one of them by its path: {paths[0]}",
         )
+    if not version and text != model:
+        raise missing(found[0], "")  # as in a script whose variable is empty
     return pick(known, found[0], version, earlier)
 
 

@@ -84,6 +84,8 @@ def test_a_missing_version_lists_those_that_there_are() -> None:
         versions.find(known(entry()), "best.pt@previous")
     with pytest.raises(ModelsError, match="none has been tagged"):
         versions.find(known(entry()), "best.pt@1.0")
+    with pytest.raises(ModelsError, match="no version ''"):
+        versions.find(known(entry()), "best.pt@")  # as in a script whose variable is empty
 
 
 def test_a_name_that_two_models_have_is_no_name() -> None:

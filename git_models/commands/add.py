@@ -31,7 +31,7 @@ def fields(parser: argparse.ArgumentParser, name: bool = True) -> None:
     parser.add_argument("--license", metavar="TEXT", help="under which it may be used")
     parser.add_argument("--stage", metavar="TEXT", help="how far it is: draft, staging, production")
     parser.add_argument("--source", metavar="TEXT", help="where it comes from")
-    parser.add_argument("--created", metavar="DATE", help="when it was made")
+    parser.add_argument("--created", metavar="DATE", help="when it was made: YYYY-MM-DD")
     if name:
         parser.add_argument("--name", metavar="NAME", help="what it is called besides its path")
 
@@ -41,6 +41,8 @@ def described(args: argparse.Namespace) -> dict[str, Any]:
     found: dict[str, Any] = {f: getattr(args, f) for f in tagging.FIELDS if getattr(args, f, None) is not None}
     if found.get("name"):
         tagging.check_name(found["name"])
+    if found.get("created"):
+        tagging.check_date(found["created"])
     return found | ({"metrics": metrics(args.metric)} if args.metric else {})
 
 

@@ -36,6 +36,8 @@ def run(args: argparse.Namespace, out: Output) -> int:
     wanted = described(args) or _edited(here, entry)
     if wanted.get("name"):
         tagging.check_name(wanted["name"])
+    if wanted.get("created"):
+        tagging.check_date(wanted["created"])
     clash = [e.path for e in versions.called(known, wanted.get("name", "")) if e.path != entry.path]
     if clash:
         raise ModelsError(f"{wanted['name']} is the name of {', '.join(clash)} already", "git models list")

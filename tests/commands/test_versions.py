@@ -9,6 +9,7 @@ import pytest
 
 from git_models import manifest, tagging
 from tests.commands.conftest import MODEL, answer, snapshot
+from tests.helpers.inside import models
 from tests.helpers.sandbox import Sandbox, weights
 
 
@@ -98,8 +99,8 @@ def test_edit_sets_what_models_yaml_says_and_nothing_else(recorded: Sandbox) -> 
     changes = {"description": 'finds "cats"\n', "metrics": {"epochs": 3}, "stage": "draft", "name": "cat"}
     assert entry == before | changes
     assert recorded.status() == ["M  models.yaml"]
-    for wrong in (["--metric", "x"], ["--name", "a/b"], ["--name", "a@b"]):
-        recorded.models("edit", MODEL, *wrong, code=2)
+    for wrong in (["--metric", "x"], ["--name", "a/b"], ["--name", "a@b"], ["--created", "31.12.2020"]):
+        models(recorded, "edit", MODEL, *wrong, code=2)
     typing = "sed -i -e s/draft/production/ -e s/epochs=3/epochs=4/ -e '/description/d' -e '$a notes = short'"
     recorded.models("edit", "cat", env={"GIT_EDITOR": typing})
     changes = {"metrics": {"epochs": 4}, "stage": "production", "name": "cat", "notes": "short"}
