@@ -88,14 +88,19 @@ def ready(here: Repo) -> None:
 
 
 def beside(here: Repo, commits: Mapping[str, str]) -> None:
-    """Raise ModelsError if another worktree has one of these commits checked out: its files would not follow."""
+    """Raise ModelsError if another worktree has one of these commits checked out: its files would not follow.
+
+    The command can be called there, unless this worktree has such a commit as well.
+    """
     for block in git.text("worktree", "list", "--porcelain").split("\n\n"):
         fields = dict(line.partition(" ")[::2] for line in block.splitlines())
         top = fields.get("worktree", "")
         if fields.get("HEAD") in commits and os.path.realpath(top) != os.path.realpath(here.top) and os.path.isdir(top):
-            raise ModelsError(
-                f"the worktree at {top} has one of these commits checked out", f"git worktree remove {word(top)}"
-            )
+            fix = f"cd {word(top)}   # and there the same command again"
+            if index.head() in commits:
+                linked = [path for path in (top, here.top) if os.path.isfile(os.path.join(path, ".git"))]
+                fix = f"git worktree remove {word(linked[0])}   # it stays where there are changes"
+            raise ModelsError(f"the worktree at {top} has one of these commits checked out", fix)
 
 
 def new_id(here: Repo) -> str:

@@ -16,6 +16,7 @@ import pytest
 
 from git_models import main
 from git_models import repo as repository
+from git_models.errors import ModelsError
 from git_models.migrate import choose, moving
 from tests.helpers.messy import LARGE, everything, manifest, pairs, tree
 from tests.helpers.sandbox import Sandbox, weights
@@ -340,6 +341,23 @@ def test_a_size_that_is_none_is_a_usage_error(project: Sandbox) -> None:
 
 def unknown(repo: Sandbox) -> str:
     return "git knows no commits called"
+
+
+def test_a_commit_that_is_checked_out_elsewhere_is_named_with_the_command_to_call_there(
+    repo: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repo.git("worktree", "add", "--detach", "../other")
+    repo.weight("w.pt")
+    repo.commit("More")
+    monkeypatch.chdir(repo.root)
+    here = repository.find()
+    old = repo.head("HEAD~1")
+    with pytest.raises(ModelsError) as failed:
+        moving.beside(here, {old: ""})
+    assert failed.value.fix == f"cd {repo.root.parent}/other   # and there the same command again"
+    with pytest.raises(ModelsError) as failed:
+        moving.beside(here, {old: "", repo.head(): ""})
+    assert failed.value.fix.startswith(f"git worktree remove {repo.root.parent}/other ")
 
 
 @pytest.mark.parametrize("state", [dirty, unrecorded, rebasing, shallow, beside, broken, unknown])
