@@ -6,7 +6,7 @@ import os
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
-from git_models import exchange, lineage, lock, objects, places, pruning, transfer
+from git_models import exchange, git, lineage, lock, objects, places, pruning, transfer
 from git_models.errors import ModelsError, word
 from git_models.exchange import Failure
 from git_models.manifest import Entry, Manifest
@@ -24,7 +24,14 @@ class Archived(NamedTuple):
 
 
 def older(repo: Repo, known: Manifest, paths: Collection[str]) -> dict[str, Entry]:
-    """The versions of these models that are not the present ones, by SHA-256: of branches, tags and earlier names."""
+    """The versions of these models that are not the present ones, by SHA-256: of branches, tags and earlier names.
+
+    Raises ModelsError in a shallow clone, which knows of a part of them only.
+    """
+    if git.text("rev-parse", "--is-shallow-repository") == "true":
+        raise ModelsError(
+            "this clone is shallow: it cannot know which older versions there are", "git fetch --unshallow"
+        )
     present = {e.sha256 for e in known.models.values()}
     rows = lineage.log(repo, known, list(paths), ("HEAD", "--branches", "--tags"))
     found = {row.entry.sha256: row.entry for row in rows if row.entry.asset}

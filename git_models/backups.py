@@ -74,6 +74,13 @@ def shelves(repo: Repo, known: Manifest) -> list[Shelf]:
             found.append(Shelf(place.url, place))
             continue
         full = layout.backup_folder(repo, text)
+        own = os.path.join(repo.models, "backups")
+        if full.startswith((repo.git_dir + os.sep, repo.common + os.sep)) and not (full + os.sep).startswith(
+            own + os.sep
+        ):
+            raise ModelsError(
+                f"models.backup is {text!r}: that is git's own folder", "git config models.backup data/backups"
+            )
         holds = "the whole work tree" if (repo.top + os.sep).startswith(full.rstrip(os.sep) + os.sep) else ""
         holds = holds or next((p for p in known.models if repo.path(p).startswith(full + os.sep)), "")
         if holds:

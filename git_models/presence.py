@@ -34,7 +34,7 @@ def on_remotes(repo: Repo, known: Manifest, entries: Sequence[Entry]) -> tuple[l
         nowhere = messages.no_place()
         found.append(Finding(nowhere.what, nowhere.fix))
     anywhere = set().union(*seen.values())
-    absent = [e for e in wanted if seen and e.sha256 not in anywhere]
+    absent = list({(e.path, e.sha256): e for e in wanted if seen and e.sha256 not in anywhere}.values())
     fork, there = _on_fork(repo, absent)
     for entry in absent:
         if entry.sha256 in there:

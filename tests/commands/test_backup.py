@@ -105,6 +105,14 @@ def test_the_work_tree_itself_is_no_folder_for_backups(lone: Sandbox) -> None:
     assert "a folder of their own" in models(lone, "backup", MODEL, code=1).err
 
 
+@pytest.mark.parametrize("folder", [".git/objects", ".git/x", "sub/../.git/models/objects"])
+def test_gits_own_folder_is_none_for_backups_but_for_the_one_beside_the_store(lone: Sandbox, folder: str) -> None:
+    lone.git("config", "models.backup", folder)
+    assert "git's own folder" in models(lone, "backup", MODEL, code=1).err
+    lone.git("config", "models.backup", ".git/models/backups")
+    models(lone, "backup", MODEL)
+
+
 def test_a_folder_with_models_in_it_is_none_for_backups_and_stays_visible_to_git(lone: Sandbox) -> None:
     lone.git("config", "models.backup", "weights")
     assert f"which holds {MODEL}" in models(lone, "backup", MODEL, code=1).err

@@ -100,6 +100,7 @@ def test_gc_deletes_nothing_of_a_place_that_others_may_use(old: Sandbox, tmp_pat
 def test_gc_refuses_where_it_cannot_know_every_ref(old: Sandbox, tmp_path: Path) -> None:
     shallow = Sandbox(tmp_path / "origin.git").clone("shallow", "--depth", "1")
     assert "shallow" in models(shallow, "gc", "--remote", "--exclusive", code=1).err
+    assert "shallow" in models(shallow, "archive", ".", "--to", "file", code=1).err
     other = Sandbox(tmp_path / "origin.git").clone("other")
     other.weight("new.pt", seed=7)
     models(other, "add", "new.pt")

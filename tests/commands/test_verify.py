@@ -65,7 +65,9 @@ def test_remote_finds_what_is_gone_there_and_push_then_brings_it_back(stored: Sa
     (asset,) = place.glob("best-*.pt")
     asset.unlink()
     stored.models("verify")
+    stored.models("tag", MODEL, "1.0.0")
     told = stored.models("verify", "--remote", code=1)
+    assert len(told.lines) == 2, "one object is told once, however many names it has"
     assert told.lines[1] == f"  next: git models push {MODEL}"
     stored.models("push")
     assert asset.read_bytes() == weights(4096)
