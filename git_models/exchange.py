@@ -257,7 +257,8 @@ def fetch(
     def land(what: Item, file: str) -> None:
         pinned[what.md5] = what.sha256
         landed.append((file, what.sha256))
-        if what.size > transfer.SMALL or len(landed) == objects.TOGETHER:
+        # What is not small has a name under which another process may go on with it, and take it away.
+        if not 0 <= what.size <= transfer.SMALL or len(landed) == objects.TOGETHER:
             settle()
 
     def settle() -> None:

@@ -21,8 +21,12 @@ _KEPT = 64  # parsed manifests
 
 def data(repo: Repo) -> bytes:
     """The work tree's manifest as it is, b"" where there is none. Raises ManifestError for what is no file."""
+    return _data(repo.top)
+
+
+def _data(top: str) -> bytes:
     try:
-        file = os.open(repo.path(manifest.NAME), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        file = os.open(os.path.join(top, manifest.NAME), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         return b""
     except OSError as failed:
@@ -230,9 +234,8 @@ def everywhere(repo: Repo) -> list[Manifest]:
         except git.GitError:
             raws = []  # a worktree whose repository is gone, a partial clone without the blob and a network
         try:
-            with open(os.path.join(top, manifest.NAME), "rb") as file:
-                raws.append(file.read())
-        except OSError:
+            raws.append(_data(top))
+        except (OSError, ManifestError):
             pass
         for raw in dict.fromkeys(raws):
             try:
