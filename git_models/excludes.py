@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
-from git_models import git, layout, link, manifests
+from git_models import git, layout, link, manifests, objects
 from git_models.repo import Repo
 
 BEGIN = "# >>> git models: recorded models, rebuilt by every command >>>"
@@ -19,11 +19,7 @@ def rebuild(repo: Repo) -> None:
     """Write the block anew from the manifests of all worktrees; the rest of the file stays as it is."""
     file, old, new = _compared(repo)
     if new != old:
-        os.makedirs(os.path.dirname(file), exist_ok=True)
-        temp = f"{file}.{os.getpid()}"
-        with open(temp, "w", encoding="utf-8", errors="surrogateescape") as stream:
-            stream.write(new)
-        os.replace(temp, file)
+        _write(file, new)
 
 
 def up_to_date(repo: Repo) -> bool:
@@ -37,8 +33,10 @@ def _compared(repo: Repo) -> tuple[str, str, str]:
     file = os.path.join(repo.common, "info", "exclude")
     old = _read(file)
     recorded = sorted({path for m in manifests.everywhere(repo) for path in m.models})
-    tracked = tracked_in_history(repo, recorded)
-    return file, old, _without(old) + _render([p for p in recorded if p not in tracked], layout.copies(repo, recorded))
+    crowds = {_crowd(p) for p in recorded} if len(recorded) > _EXACT else set()
+    tracked = tracked_in_history(repo, {*recorded, *crowds})
+    lines = lines_for([p for p in recorded if p not in tracked], tracked)
+    return file, old, _without(old) + _render(lines, layout.copies(repo, recorded))
 
 
 def remove(repo: Repo) -> None:
@@ -46,13 +44,28 @@ def remove(repo: Repo) -> None:
     file = os.path.join(repo.common, "info", "exclude")
     old = _read(file)
     if BEGIN in old:
-        with open(file, "w", encoding="utf-8", errors="surrogateescape") as stream:
-            stream.write(_without(old))
+        _write(file, _without(old))
+
+
+def _write(file: str, text: str) -> None:
+    """Replace the file in one step: other lines in it are the user's."""
+    os.makedirs(os.path.dirname(file), exist_ok=True)
+    temp = f"{file}.{os.getpid()}"
+    try:
+        with open(temp, "w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
+            stream.write(text)
+        objects.flush([temp])
+        os.replace(temp, file)
+    except BaseException:
+        if os.path.exists(temp):
+            os.unlink(temp)
+        raise
 
 
 def tracked_in_history(repo: Repo, paths: Iterable[str]) -> set[str]:
     """Those of `paths` that some commit of some ref tracks, or one that was fetched for a merge.
 
+    What `_crowd` gives stands for all files that it covers.
     git silently overwrites an excluded file when it checks such a commit out, so these get no line.
     Answers are remembered: a path is looked up again only when refs have moved since.
     """
@@ -114,42 +127,56 @@ def _look(paths: set[str], tips: list[str], known: list[str]) -> set[str]:
     """The paths among `paths` that commits reachable from `tips` and not from `known` add or change."""
     if not tips:
         return set()
-    specs = [f":(top,literal){p}" for p in paths] if len(paths) <= _EXACT else []
+    specs = [_pathspec(p) for p in paths] if len(paths) <= _EXACT else []
     revs = "\n".join([*tips, *(f"^{k}" for k in known)]).encode()
     args = ("log", "--stdin", "--format=", "--name-only", "-z", "--no-renames", "--diff-filter=AM", "-m", "--root")
     answer = git.run(*args, "--", *specs, input=revs)
-    return {os.fsdecode(p) for p in answer.split(b"\0") if p} & paths
+    names = {os.fsdecode(p) for p in answer.split(b"\0") if p}
+    return (names | {_crowd(name) for name in names}) & paths
 
 
-def _render(paths: list[str], folders: list[str]) -> str:
-    lines = lines_for(paths)
+def _pathspec(path: str) -> str:
+    if not path.startswith("/"):
+        return f":(top,literal){path}"
+    folder = path[1:].rpartition("/")[0]
+    return f":(top,literal){folder}" if folder else ":(top)"
+
+
+def _render(lines: list[str], folders: list[str]) -> str:
     # The first: what a killed process leaves beside a model must not be committed.
     return "\n".join([BEGIN, link.UNFINISHED, *(f"/{_escape(f)}/" for f in folders), *lines, END, ""])
 
 
-def lines_for(paths: list[str]) -> list[str]:
+def _crowd(path: str) -> str:
+    """The files with this one's folder and suffix, a word that is no path; one without suffix stands alone."""
+    folder, _, name = path.rpartition("/")
+    suffix = name[name.rindex(".") :] if "." in name[1:] else ""
+    return f"/{folder}/*{suffix}" if suffix else f"/{path}"
+
+
+def lines_for(paths: list[str], tracked: Collection[str] = ()) -> list[str]:
     """A line for each path; where these are too many, one for folder and suffix, the most crowded ones first.
 
-    A new weight beside few recorded ones is still seen by git then.
+    A new weight beside few recorded ones is still seen by git then. A crowd in `tracked` has a file that some
+    commit tracks, and gets no line for all.
     """
-    groups: dict[tuple[str, str], list[str]] = {}
+    crowds: dict[str, list[str]] = {}
     for path in paths:
-        folder, _, name = path.rpartition("/")
-        suffix = name[name.rindex(".") :] if "." in name[1:] else "/" + name  # a name without one stands for itself
-        groups.setdefault((folder, suffix), []).append(path)
+        crowds.setdefault(_crowd(path), []).append(path)
     found, most = len(paths), len(paths)
-    for most in sorted({len(g) for g in groups.values()} - {1}, reverse=True):
+    sizes = [len(crowd) for name, crowd in crowds.items() if name not in tracked]
+    for most in sorted({*sizes} - {1}, reverse=True):
         if found <= _EXACT:
             break
-        crowded = sum(1 for g in groups.values() if len(g) == most)
-        found -= crowded * (most - 1)
+        found -= sizes.count(most) * (most - 1)
     else:
         most = 1
     lines = []
-    for (folder, suffix), group in groups.items():
-        if len(group) <= most:
-            lines += ["/" + _escape(path) for path in group]
+    for crowd, members in crowds.items():
+        if len(members) <= most or crowd in tracked:
+            lines += ["/" + _escape(path) for path in members]
         else:
+            folder, _, suffix = crowd[1:].rpartition("/*")
             lines.append(f"/{_escape(folder)}/*{_escape(suffix)}" if folder else f"/*{_escape(suffix)}")
     return sorted(lines)
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from git_models import excludes
+from git_models import excludes, objects, repo
+from tests.helpers.sandbox import Sandbox
+
+SKIP = {"GIT_MODELS_SKIP": "1"}
 
 
 def ignored(folder: Path, lines: list[str], *paths: str) -> list[str]:
@@ -48,6 +52,63 @@ def test_a_name_hides_itself_alone_and_a_folder_of_such_names_is_matched(tmp_pat
     ]
     many = [*crowd("f[1] *", 600), f"f[1] */{name}"]
     assert "/f\\[1\\] \\*/*.pt" in excludes.lines_for(many)
+
+
+@pytest.fixture
+def crowded(ready: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+    """Models in `runs` and in the top folder, a pattern for more than two; an older commit tracks `runs/old.pt`."""
+    ready.weight("runs/old.pt", seed=20)
+    ready.git("add", "-f", "runs/old.pt", env=SKIP)
+    ready.git("commit", "-m", "Before git models", env=SKIP)
+    ready.git("rm", "-q", "runs/old.pt", env=SKIP)
+    ready.git("commit", "-m", "Away", env=SKIP)
+    for n in range(4):
+        ready.weight(f"runs/m{n}.pt", seed=30 + n)
+        ready.weight(f"m{n}.pt", seed=40 + n)
+    ready.models("add", "runs", *(f"m{n}.pt" for n in range(4)))
+    monkeypatch.setattr(excludes, "_EXACT", 6)
+    monkeypatch.chdir(ready.root)
+    return ready
+
+
+def test_a_crowd_that_covers_what_a_commit_tracks_gets_no_line_for_all(crowded: Sandbox) -> None:
+    here = repo.find()
+    excludes.rebuild(here)
+    block = crowded.read(".git/info/exclude").decode().splitlines()
+    assert "/*.pt" in block
+    assert [line for line in block if "runs" in line] == [f"/runs/m{n}.pt" for n in range(4)]
+    assert excludes.up_to_date(here)
+    crowded.weight("runs/old.pt", seed=21)  # trained again, recorded nowhere
+    assert "would be overwritten" in crowded.git("checkout", "HEAD~1", env=SKIP, code=1).err
+
+
+@pytest.mark.parametrize(("path", "left"), [("m9.pt", ["/runs/*.pt"]), ("runs/m9.pt", ["/*.pt"])])
+def test_so_it_is_when_the_commit_that_tracks_it_comes_later(crowded: Sandbox, path: str, left: list[str]) -> None:
+    crowded.git("update-ref", "refs/heads/main", "HEAD~2", env=SKIP)  # now nothing tracks runs/old.pt
+    here = repo.find()
+    excludes.rebuild(here)
+    crowds = {"/*.pt", "/runs/*.pt"}
+    assert crowds <= set(crowded.read(".git/info/exclude").decode().splitlines())
+    crowded.weight(path, seed=50)
+    crowded.git("add", "-f", path, env=SKIP)
+    crowded.git("commit", "-m", "Past the hooks", env=SKIP)
+    excludes.rebuild(here)
+    assert sorted(crowds & set(crowded.read(".git/info/exclude").decode().splitlines())) == left
+
+
+def test_a_full_disk_leaves_the_lines_of_the_user(crowded: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = repo.find()
+    before = crowded.read(".git/info/exclude")
+
+    def full(_files: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(objects, "flush", full)
+    for change in (excludes.rebuild, excludes.remove):
+        with pytest.raises(OSError, match="No space"):
+            change(here)
+    assert crowded.read(".git/info/exclude") == before
+    assert sorted(f.name for f in (crowded / ".git/info").iterdir()) == ["attributes", "exclude"]
 
 
 def test_nothing_recorded_needs_no_line() -> None:
