@@ -81,7 +81,34 @@ def rename_new(source: str, target: str, source_dir: int, target_dir: int) -> No
             raise
         os.rename(source, target, src_dir_fd=source_dir, dst_dir_fd=target_dir)
         return
-    os.unlink(source, dir_fd=source_dir)
+    remove(source, source_dir)
+
+
+def remove(name: str, parent: int) -> None:
+    """Remove a file of the open folder `parent`, if it is there."""
+    try:
+        os.unlink(name, dir_fd=parent)
+    except FileNotFoundError:
+        pass
+
+
+def same_file(one: str, other: str, parent: int) -> bool:
+    """Whether both names in the open folder `parent` are names of one file."""
+    try:
+        stats = [os.stat(name, dir_fd=parent, follow_symlinks=False) for name in (one, other)]
+    except FileNotFoundError:
+        return False
+    return os.path.samestat(*stats)
+
+
+def finish(top: str, path: str) -> None:
+    """Remove the unfinished name that a process killed in `rename_new` left beside the file at `path`."""
+    parent, name = open_parent(top, path)
+    try:
+        if same_file(unfinished(name), name, parent):
+            remove(unfinished(name), parent)
+    finally:
+        os.close(parent)
 
 
 def flush(files: Sequence[int]) -> None:

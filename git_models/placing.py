@@ -127,12 +127,14 @@ def _place(
                 placed.append(entry.path)
             except (ModelsError, OSError) as failed:
                 refused.append((entry.path, reason(failed)))
-                _drop(parent, temp)
+                if temp:
+                    link.remove(temp, parent)
             os.close(parent)
             ready.pop(0)
     finally:
         for _, parent, _, temp in ready:
-            _drop(parent, temp)
+            if temp:
+                link.remove(temp, parent)
             os.close(parent)
 
 
@@ -145,18 +147,10 @@ def reason(failed: Exception) -> str:
     return os.strerror(failed.errno or 0) if isinstance(failed, OSError) else str(failed)
 
 
-def _drop(parent: int, temp: str) -> None:
-    if temp:
-        try:
-            os.unlink(temp, dir_fd=parent)
-        except FileNotFoundError:
-            pass
-
-
 def _copy(repo: Repo, entry: Entry, parent: int, name: str) -> str:
     temp = link.unfinished(name)
     # Left by a process that was killed: we hold the lock, so nobody is at work on it.
-    _drop(parent, temp)
+    link.remove(temp, parent)
     source = os.open(objects.path(repo.models, entry.sha256), os.O_RDONLY | os.O_CLOEXEC)
     try:
         target = os.open(temp, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666, dir_fd=parent)
@@ -182,7 +176,7 @@ def _one_name(repo: Repo, entry: Entry) -> bool:
 def _move(repo: Repo, entry: Entry, parent: int, name: str) -> None:
     """Rename the object to the path. Under its temp name no push finds it any more to link to it."""
     file, temp = objects.path(repo.models, entry.sha256), link.unfinished(name)
-    _drop(parent, temp)
+    link.remove(temp, parent)
     os.rename(file, temp, dst_dir_fd=parent)
     try:
         lone = os.stat(temp, dir_fd=parent, follow_symlinks=False).st_nlink == 1
@@ -190,7 +184,7 @@ def _move(repo: Repo, entry: Entry, parent: int, name: str) -> None:
             link.rename_new(temp, name, parent, parent)
             return
     except BaseException:
-        if not _same_file(temp, name, parent):  # else an interrupt came when it was done
+        if not link.same_file(temp, name, parent):  # else an interrupt came when it was done
             os.rename(temp, file, src_dir_fd=parent)
         raise
     os.rename(temp, file, src_dir_fd=parent)
@@ -198,14 +192,6 @@ def _move(repo: Repo, entry: Entry, parent: int, name: str) -> None:
     _flush([(entry, parent, name, temp)])
     link.rename_new(temp, name, parent, parent)
     os.unlink(file)
-
-
-def _same_file(one: str, other: str, parent: int) -> bool:
-    try:
-        stats = [os.stat(name, dir_fd=parent, follow_symlinks=False) for name in (one, other)]
-    except FileNotFoundError:
-        return False
-    return os.path.samestat(*stats)
 
 
 def rescue(repo: Repo, entry: Entry) -> bool:

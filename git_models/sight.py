@@ -49,6 +49,8 @@ class Sight:
         file = link.open_file(self.repo.top, path)
         try:
             link.settle(file)
+            if st.st_nlink > 1:
+                link.finish(self.repo.top, path)
             before = os.fstat(file)
             found = link.hashed(file, advance=advance)
             after = os.fstat(file)

@@ -20,13 +20,17 @@ def killed(work: Sandbox, call: str, number: int, command: str) -> None:
 
 
 @killing
-@pytest.mark.parametrize("call", ["copy_file_range", "renameat"])
-def test_a_checkout_that_was_killed_leaves_nothing_that_git_would_commit(work: Sandbox, call: str) -> None:
+@pytest.mark.parametrize(
+    ("call", "number", "placed"), [("copy_file_range", 1, False), ("linkat", 1, False), ("unlinkat", 2, True)]
+)
+def test_a_checkout_that_was_killed_leaves_nothing_that_git_would_commit(
+    work: Sandbox, call: str, number: int, placed: bool
+) -> None:
     work.write(PATH, ONE)
     work.commit("Version 1")
     (work / PATH).unlink()
-    killed(work, call, 1, "git models checkout")
-    assert not work.exists(PATH)
+    killed(work, call, number, "git models checkout")
+    assert work.exists(PATH) == placed
     assert work.status() == []
     work.models("checkout")
     assert [p.name for p in (work / "weights").iterdir()] == ["best.pt"]

@@ -25,7 +25,7 @@ PATHS = ("w/a.pt", "w/b.pt", "c.pt")
 EVERYTHING = frozenset(PATHS)
 STRACE = shutil.which("strace")
 # Each of them brings files from one state to the next, so between two of them lies a fault point.
-CALLS = ("rename", "renameat", "link", "unlink", "unlinkat", "fsync", "mkdir", "copy_file_range", "write")
+CALLS = ("rename", "renameat", "link", "linkat", "unlink", "unlinkat", "fsync", "mkdir", "copy_file_range", "write")
 OPERATIONS = (
     ("rebase-merge", "rebase"),
     ("rebase-apply", "rebase"),
