@@ -319,7 +319,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--size", type=int, default=512, help="MiB of the large model")
     parser.add_argument("--many", type=int, default=1000, help="small models")
-    parser.add_argument("--crowd", type=int, default=10_000, help="more of them, for status alone; 0: none")
+    parser.add_argument("--crowd", type=int, default=9_000, help="more of them, for status alone; 0: none")
     parser.add_argument("--rounds", type=int, default=5, help="of the short jobs")
     parser.add_argument("--tools", default=",".join(t.name for t in TOOLS))
     parser.add_argument("--folder", type=Path, help="where to work (default: a temporary folder)")

@@ -87,7 +87,7 @@ def draft_file(models: str, source: int, advance: Callable[[int], None] = lambda
 
 def draft_bytes(models: str, chunks: Iterable[bytes]) -> Draft:
     """Write bytes that come in pieces into `tmp/`, hashing on the way."""
-    file, hasher = temp(models), Hasher()
+    file, hasher, done = temp(models), Hasher(), 0
     try:
         with open(file, "xb", buffering=0) as target:
             for chunk in chunks:
@@ -95,6 +95,8 @@ def draft_bytes(models: str, chunks: Iterable[bytes]) -> Draft:
                 view = memoryview(chunk)
                 while view:
                     view = view[target.write(view) :]
+                link.begun(target.fileno(), done, done + len(chunk))
+                done += len(chunk)
     except BaseException:
         hasher.close()
         os.unlink(file)

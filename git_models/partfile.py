@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from git_models import jsons
+from git_models import jsons, link
 from git_models.errors import ModelsError, NotAModel
 from git_models.hashing import BLOCK, Digests, Hasher
 
@@ -102,6 +102,7 @@ class PartFile:
         view = memoryview(data)
         while view:
             done = os.pwrite(self.fd, view, at)
+            link.begun(self.fd, at, at + done)
             view, at = view[done:], at + done
 
     def follow(self, stop: int) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from git_models.errors import ModelsError, NotThere, RemoteError, Transient, word
-from git_models.hashing import BLOCK
+from git_models.hashing import BLOCK, Hasher
 from git_models.manifest import Part
 from git_models.output import size as shown
 from git_models.remotes.base import Advance, EmptyRepository, Held, Remote, Upload
@@ -120,15 +119,15 @@ def parts_of(file: str, asset: str, most: int) -> tuple[Part, ...]:
     with open(file, "rb") as source:
         for number in range(1, count + 1):
             rest = length = min(most, size - (number - 1) * most)
-            md5, sha256 = hashlib.md5(usedforsecurity=False), hashlib.sha256()
+            hasher = Hasher()
             while rest and (data := source.read(min(BLOCK, rest))):
-                md5.update(data)
-                sha256.update(data)
+                hasher.update(data)
                 rest -= len(data)
+            digests = hasher.digests()
             if rest:
                 raise ModelsError(f"{file} became shorter while it was read")
             name = f"{asset}.part-{number:0{width}}-of-{count:0{width}}"
-            parts.append(Part(name, length, sha256.hexdigest(), md5.hexdigest()))
+            parts.append(Part(name, length, digests.sha256, digests.md5))
     return tuple(parts)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import os
 import re
@@ -16,12 +15,12 @@ from types import TracebackType
 from typing import BinaryIO
 from urllib.parse import quote, unquote
 
+from git_models import link
 from git_models.errors import ModelsError, NotThere, RemoteError, StartOver, Transient, UsageError, word
+from git_models.hashing import BLOCK
 from git_models.remotes.base import Advance, Held, Options, Upload
 
-BLOCK = 1 << 20
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", re.ASCII)  # no leading dot: those are unfinished
-_FICLONE = 0x40049409  # linux/fs.h: share the blocks of another file, copy on write
 
 
 def normalise(url: str) -> str:
@@ -228,7 +227,7 @@ def _copy(upload: Upload, temp: str, advance: Advance) -> str:
     with open_(upload.file, "rb") as source, open_(temp, "xb") as target:
         whole = upload.offset == 0 and upload.size == os.fstat(source.fileno()).st_size
         digest = ""
-        if whole and _reflink(source.fileno(), target.fileno()):
+        if whole and link.clone(source.fileno(), target.fileno()):
             advance(upload.size)
         else:
             digest = _copy_range(source, target, upload, advance)
@@ -254,20 +253,14 @@ def _linked(upload: Upload, temp: str) -> bool:
     return True
 
 
-def _reflink(source: int, target: int) -> bool:
-    try:
-        fcntl.ioctl(target, _FICLONE, source)
-    except OSError:
-        return False
-    return True
-
-
 def _copy_range(source: BinaryIO, target: BinaryIO, upload: Upload, advance: Advance) -> str:
     source.seek(upload.offset)
     rest, hasher = upload.size, hashlib.sha256()
     while rest and (data := source.read(min(BLOCK, rest))):
         target.write(data)
         hasher.update(data)
+        done = upload.size - rest
+        link.begun(target.fileno(), done, done + len(data))
         rest -= len(data)
         advance(len(data))
     if rest:
