@@ -130,15 +130,15 @@ def flush(files: Sequence[str]) -> None:
                 os.close(fd)
 
 
-def take(models: str, file: str, oid: str, parent: int | None = None, was: os.stat_result | None = None) -> None:
+def take(models: str, file: str, oid: str, was: os.stat_result, parent: int) -> None:
     """Rename a verified, flushed file of the same file system into the store.
 
-    `was` is the stat that the verification rests on (default: the file is ours alone). If the file
-    was written to since, the object is not noted as verified: its next use hashes it, and finds out.
+    `was` is the stat that the verification rests on, `parent` the open folder of `file`. If the file was
+    written to since, the object is not noted as verified: its next use hashes it, and finds out.
     """
-    record = _renamed(models, file, oid, parent)
-    if was is None or (was.st_size, was.st_mtime_ns, was.st_ino) == (record[2], record[3], record[5]):
-        _verified(models, [record])
+    st = _renamed(models, file, oid, parent)
+    if (was.st_size, was.st_mtime_ns, was.st_ino) == (st.st_size, st.st_mtime_ns, st.st_ino):
+        _verified(models, [statcache.record(oid, "", st, time.time_ns())])
 
 
 def take_all(models: str, files: Sequence[tuple[str, str]]) -> None:
@@ -147,18 +147,17 @@ def take_all(models: str, files: Sequence[tuple[str, str]]) -> None:
     First all bytes reach the disk, then each file gets its name.
     """
     flush([file for file, _ in files])
-    _verified(models, [_renamed(models, file, oid) for file, oid in files])
+    _verified(models, [statcache.own(oid, _renamed(models, file, oid)) for file, oid in files])
 
 
-def _renamed(models: str, file: str, oid: str, parent: int | None = None) -> statcache.Record:
+def _renamed(models: str, file: str, oid: str, parent: int | None = None) -> os.stat_result:
     target = path(models, oid)
     try:
         os.rename(file, target, src_dir_fd=parent)
     except FileNotFoundError:
         os.makedirs(os.path.dirname(target), exist_ok=True)
         os.rename(file, target, src_dir_fd=parent)
-    now = time.time_ns()
-    return statcache.record(oid, "", os.stat(target), now)
+    return os.stat(target)
 
 
 def _log(models: str) -> str:

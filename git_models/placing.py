@@ -36,7 +36,7 @@ def put_away(repo: Repo, path: str, sight: Sight) -> None:
             elif st.st_nlink == 1 and not link.written_by_others(file) and os.stat(repo.common).st_dev == st.st_dev:
                 os.fsync(file)
                 _need_as_seen(path, seen, parent, name)
-                objects.take(repo.models, name, oid, parent=parent, was=st)
+                objects.take(repo.models, name, oid, st, parent)
                 return
             else:
                 draft = objects.draft_file(repo.models, file)
@@ -210,7 +210,7 @@ def rescue(repo: Repo, entry: Entry) -> bool:
             ours = stat.S_ISREG(st.st_mode) and st.st_size == entry.size and st.st_nlink == 1
             if not ours or link.hashed(file).sha256 != entry.sha256:
                 return False
-            objects.take(repo.models, temp, entry.sha256, parent=parent, was=st)
+            objects.take(repo.models, temp, entry.sha256, st, parent)
             return True
         finally:
             os.close(file)

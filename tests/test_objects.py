@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from git_models import linelog, objects
+from git_models import linelog, link, objects
 from git_models.errors import ModelsError
 from tests.helpers.sandbox import weights
 
@@ -35,6 +35,14 @@ def test_sealed_drafts_are_objects_and_nothing_else_is_left(models: str) -> None
     assert all(objects.has(models, oid) for oid in oids)
     assert objects.checked(models, oids) == (oids, [])
     assert os.listdir(os.path.join(models, "tmp")) == []
+
+
+def test_what_was_hashed_on_its_way_into_the_store_is_not_hashed_again(
+    models: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    oids = keep(models, weights(5000, 1), weights(6000, 2))
+    monkeypatch.setattr(link, "hashed", None)
+    assert objects.checked(models, oids) == (oids, [])
 
 
 def test_a_discarded_draft_is_gone(models: str) -> None:
