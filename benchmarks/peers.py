@@ -1,6 +1,7 @@
 """The same jobs with Git LFS, DVC, git-annex and `git models`, on the same bytes, in one run.
 
-    python -m benchmarks.peers [--size MIB] [--many N] [--crowd N] [--rounds N] [--tools git-lfs,dvc,…] [--folder DIR]
+    python -m benchmarks.peers [--size MIB] [--many N] [--crowd N] [--rounds N] [--turns N]
+        [--tools git-lfs,dvc,…] [--folder DIR]
 
 The tools take turns at each job, so that a busy machine slows them all; a number is the median of the rounds.
 Each has a repository, an origin and a folder as its store, under one temporary folder. The table ends with what we
@@ -128,18 +129,20 @@ class Place:
 class Bench:
     """All results of a run: job -> tool -> costs."""
 
-    def __init__(self, places: Sequence[Place]) -> None:
-        self.places = places
+    def __init__(self) -> None:
+        self.places: Sequence[Place] = ()
         self.costs: dict[str, dict[str, list[Cost]]] = {}
         self.disk: dict[str, dict[str, float]] = {}  # when -> tool -> how often the model lies in the clone
 
-    def job(self, name: str, do: Callable[[Place], Cost], rounds: int = 1) -> None:
+    def job(
+        self, name: str, do: Callable[[Place], Cost], rounds: int = 1, places: Sequence[Place] | None = None
+    ) -> None:
         """Time a job, the tools in turns."""
         for _ in range(rounds):
-            for place in self.places:
+            for place in self.places if places is None else places:
                 os.sync()  # nobody waits for what another one left to be written
                 self.costs.setdefault(name, {}).setdefault(place.tool.name, []).append(do(place))
-        found, busy = self.medians(name), self.medians(name, "processor")
+        found, busy = self.medians(name), self.medians(name, "processor")  # of all rounds so far
         print(f"  {name}: " + ", ".join(f"{t} {s:.3f} s ({busy[t]:.3f})" for t, s in found.items()), file=sys.stderr)
 
     def weigh(self, when: str, size: int) -> None:
@@ -207,23 +210,12 @@ def scatter(folder: Path, count: int, seed: int, size: int = 10_240) -> None:
         file.write_bytes(b"\0" + dice.randbytes(size - 1))  # no accidental pickle
 
 
-def play(bench: Bench, size: int, many: int, crowd: int, rounds: int) -> None:
-    """All jobs, in an order in which each finds what it needs."""
+def add(place: Place, at: str) -> Cost:
+    return place.sh(f"{place.tool.add} && {place.tool.commit}", at=at)
 
-    def add(place: Place, at: str) -> Cost:
-        return place.sh(f"{place.tool.add} && {place.tool.commit}", at=at)
 
-    def code(place: Place) -> Cost:
-        with open(place.work / "README.md", "a") as file:
-            file.write("more\n")
-        place.sh("git add README.md")
-        return place.sh("git commit -qm Code")
-
-    def around(place: Place) -> Cost:
-        place.sh("git branch -f same")
-        place.sh("git checkout -q same")
-        return place.sh("git checkout -q -")
-
+def large(bench: Bench, size: int) -> None:
+    """The jobs with one model of `size` MiB, then with its second version."""
     for place in bench.places:
         write(place.work / MODEL, size, 1)
     bench.job("add + commit", lambda p: add(p, MODEL))
@@ -244,6 +236,33 @@ def play(bench: Bench, size: int, many: int, crowd: int, rounds: int) -> None:
     bench.job("switch, pushed versions", lambda p: p.sh("git checkout -q main"))
     for place in bench.places:
         place.sh("git checkout -q two")
+
+
+def plain(bench: Bench, size: int) -> None:
+    """A large model on its way into a commit by git's own `git add`; on a branch that goes again."""
+    ours = [p for p in bench.places if p.tool.name == OURS]
+    for place in ours:
+        place.sh("git checkout -q -b plain")
+        write(place.work / "weights/plain.pt", size, 5)
+    bench.job(PLAIN, lambda p: p.sh("git add weights/plain.pt && git commit -qm Plain"), places=ours)
+    for place in ours:
+        place.sh("git checkout -q two && git branch -q -D plain")
+
+
+def small(bench: Bench, many: int, crowd: int, rounds: int) -> None:
+    """The jobs with crowds of small models, beside the large one."""
+
+    def code(place: Place) -> Cost:
+        with open(place.work / "README.md", "a") as file:
+            file.write("more\n")
+        place.sh("git add README.md")
+        return place.sh("git commit -qm Code")
+
+    def around(place: Place) -> Cost:
+        place.sh("git branch -f same")
+        place.sh("git checkout -q same")
+        return place.sh("git checkout -q -")
+
     bench.job("checkout of code", around, rounds)
     for place in bench.places:
         scatter(place.work / "many", many, 3)
@@ -261,11 +280,6 @@ def play(bench: Bench, size: int, many: int, crowd: int, rounds: int) -> None:
         bench.job("one more model, a crowd", lambda p: add(p, "weights/late.pt"))
         bench.job("status, a crowd", lambda p: p.sh(p.tool.status), rounds)
         bench.job("git status, a crowd", lambda p: p.sh("git status --porcelain"), rounds)
-    ours = Bench([p for p in bench.places if p.tool.name == OURS])
-    for place in ours.places:
-        write(place.work / "weights/plain.pt", size, 5)
-    ours.job(PLAIN, lambda p: p.sh("git add weights/plain.pt && git commit -qm Plain"))
-    bench.costs |= ours.costs
 
 
 def yardsticks(base: Path, size: int) -> dict[str, float]:
@@ -321,6 +335,7 @@ def main() -> None:
     parser.add_argument("--many", type=int, default=1000, help="small models")
     parser.add_argument("--crowd", type=int, default=9_000, help="more of them, for status alone; 0: none")
     parser.add_argument("--rounds", type=int, default=5, help="of the short jobs")
+    parser.add_argument("--turns", type=int, default=3, help="of the jobs with the large model, in fresh repositories")
     parser.add_argument("--tools", default=",".join(t.name for t in TOOLS))
     parser.add_argument("--folder", type=Path, help="where to work (default: a temporary folder)")
     parser.add_argument("--json", type=Path, help="a file for the numbers")
@@ -330,9 +345,17 @@ def main() -> None:
     with seal.workshop(given.folder) as base:
         os.environ["DVC_NO_ANALYTICS"] = "1"
         chosen = [t for t in TOOLS if t.name in given.tools.split(",")]
-        bench = Bench([Place(base, tool) for tool in chosen])
-        yards = yardsticks(base, given.size)
-        play(bench, given.size, given.many, given.crowd, given.rounds)
+        bench = Bench()
+        yarded = []
+        for turn in range(given.turns):
+            for place in bench.places:
+                shutil.rmtree(place.base)
+            bench.places = [Place(base / str(turn), tool) for tool in chosen]
+            yarded.append(yardsticks(base, given.size))
+            large(bench, given.size)
+            plain(bench, given.size)
+        yards = {name: statistics.median(y[name] for y in yarded) for name in yarded[0]}
+        small(bench, given.many, given.crowd, given.rounds)
         print(table(bench, [t.name for t in chosen], yards))
         if given.json:
             found = {what: {job: bench.medians(job, what) for job in bench.costs} for what in Cost._fields}
