@@ -123,13 +123,16 @@ def flush(files: Sequence[int]) -> None:
         os.fsync(file)
 
 
-def begun(file: int, before: int, after: int) -> None:
+def begun(file: int, before: int, after: int, soon: bool = False) -> None:
     """Have the disk begin with what was written so far, every 16 MiB; `before` and `after` are offsets.
 
-    Else a large file waits in memory until its flush, and the disk rests while we hash.
+    Else a large file waits in memory until its flush, and the disk rests while we hash. What is on the disk
+    leaves memory, unless somebody reads the file `soon`: a copy need not push out what others work with.
     """
     start, stop = before // _EAGER * _EAGER, after // _EAGER * _EAGER
     if stop > start and hasattr(os, "posix_fadvise"):
+        # The kernel starts to write what is not on the disk yet, and drops what is.
+        start = start if soon else 0
         os.posix_fadvise(file, start, stop - start, os.POSIX_FADV_DONTNEED)
 
 
@@ -152,7 +155,7 @@ def copy(source: int, target: int, how: str = "auto") -> None:
     step = _some if how == "auto" else _block  # the kernel's own copying may share extents as well
     done = 0
     while count := step(source, target, done):
-        begun(target, done, done + count)
+        begun(target, done, done + count, soon=True)
         done += count
 
 
