@@ -46,9 +46,12 @@ def moved(repo: Sandbox, line: str, *calls: str) -> int:
 
 @pytest.fixture
 def settled(made: Callable[[str], Path], tmp_path: Path) -> Sandbox:
-    """A recorded and pushed model that was looked at once it had settled: its stat is believed."""
+    """A recorded and pushed model that was looked at once it had settled: its stat is believed.
+
+    So is that of the other files: git writes its index again while one is as young, in seconds, as the index.
+    """
     repo = team.copy(made("begun"), tmp_path)
-    repo.run(f"touch -d '1 hour ago' {MODEL}")
+    repo.run(f"touch -d '1 hour ago' {MODEL} $(git ls-files) && git update-index -q --refresh")
     repo.models("status")
     return repo
 
