@@ -262,8 +262,9 @@ def fetch(
             settle()
 
     def settle() -> None:
-        objects.take_all(repo.models, landed)
-        landed.clear()
+        some = landed.copy()
+        landed.clear()  # before a step that may fail: it must not be tried again on what it has moved already
+        objects.take_all(repo.models, some)
 
     with out.progress("Downloading", total) as advance:
         try:

@@ -12,6 +12,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 _LONG = 4 << 20  # bytes
 
+# file -> how long it was when this process wrote it anew: what is long because much is kept may double first
+_shortest: dict[str, int] = {}
+
 # file -> its inode, how far it was read, the records
 _read: dict[str, tuple[int, int, dict[str, list[str]]]] = {}
 
@@ -43,10 +46,11 @@ def append(file: str, rows: Iterable[Sequence[object]], keep: Callable[[str], bo
         return
     with open(file, "ab", buffering=0) as log:
         log.write(("\n" + lines).encode("utf-8", "replace"))  # the newline ends what a killed process began
-        grown = log.tell() > _LONG
+        grown = log.tell() > max(_LONG, 2 * _shortest.get(file, 0))
     if grown:
         kept = {key: fields for key, fields in read(file).items() if keep(key)}
         temporary = f"{file}.{os.getpid()}"
         with open(temporary, "wb") as log:
             log.write("".join("\t".join((key, *fields)) + "\n" for key, fields in kept.items()).encode("utf-8"))
+            _shortest[file] = log.tell()
         os.replace(temporary, file)

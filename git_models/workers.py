@@ -22,6 +22,9 @@ from git_models.remotes.base import RateLimited
 T = TypeVar("T")
 R = TypeVar("R")
 
+AHEAD = 64
+"""Results that may wait for the caller: one can hold a file open, and a process may open few."""
+
 PROGRESS = 1 << 20
 """Bytes that must have moved for a failure to count as the first one again."""
 
@@ -169,13 +172,17 @@ def each(
 ) -> Iterator[tuple[T, R | ModelsError]]:
     """`do` for all tasks in `jobs` threads; results as they come, in the caller's thread.
 
-    ModelsErrors are results; anything else is raised here. When the caller leaves early, `stop` is
-    set and the threads, which nobody waits for long, end at their next look at it.
+    ModelsErrors are results; anything else is raised here. At most AHEAD results wait for the caller.
+    When the caller leaves early, `stop` is set and the threads, which nobody waits for long, end at
+    their next look at it.
     """
+    if not tasks:
+        return
     todo, results = deque(tasks), SimpleQueue[tuple[T, R | BaseException]]()
+    room = threading.Semaphore(AHEAD)
 
     def work() -> None:
-        while not stop.is_set():
+        while room.acquire() and not stop.is_set():
             try:
                 task = todo.popleft()
             except IndexError:
@@ -196,10 +203,12 @@ def each(
             if isinstance(result, BaseException) and not isinstance(result, ModelsError):
                 raise result
             yield task, result
+            room.release()
     except BaseException:
         stop.set()
         raise
     finally:
+        room.release(len(threads))
         end = time.monotonic() + 1.0
         for thread in threads:
             thread.join(max(0.0, end - time.monotonic()))

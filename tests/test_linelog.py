@@ -67,6 +67,17 @@ def test_a_long_log_is_left_with_what_is_worth_keeping(log: str, monkeypatch: py
     assert os.listdir(os.path.dirname(log)) == ["log"]
 
 
+def test_a_log_of_which_much_is_worth_keeping_is_seldom_written_anew(log: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(linelog, "_LONG", 100)
+    replaced: list[str] = []
+    replace = os.replace
+    monkeypatch.setattr(os, "replace", lambda old, new: (replaced.append(new), replace(old, new)))
+    for number in range(500):
+        linelog.append(log, [(f"k{number}", number)], everything)
+    assert len(linelog.read(log)) == 501  # and the line that is none
+    assert 0 < len(replaced) <= 10
+
+
 def _append(log: str, who: int) -> None:
     for number in range(100):
         linelog.append(log, [(f"{who}-{number}", "x" * 50)], everything)

@@ -8,7 +8,8 @@ import pytest
 
 from git_models.errors import ModelsError, Offline, RemoteError, Transient
 from git_models.remotes.base import RateLimited
-from git_models.workers import PROGRESS, Crew, Pace, Stopped, each
+from git_models.workers import AHEAD, PROGRESS, Crew, Pace, Stopped, each
+from tests.helpers.team import until
 from tests.helpers.transfers import Clock
 
 
@@ -141,3 +142,23 @@ def test_leaving_early_stops_the_rest() -> None:
     next(results)
     results.close()
     assert stop.is_set()
+
+
+def test_the_threads_do_not_run_far_ahead_of_the_caller() -> None:
+    begun: list[int] = []
+    tasks = list(range(20 * AHEAD))
+    for taken, _ in enumerate(each(tasks, begun.append, 4, threading.Event())):
+        assert until(lambda taken=taken: len(begun) >= min(len(tasks), taken + AHEAD), 10)
+        assert len(begun) <= taken + 1 + AHEAD
+    assert sorted(begun) == tasks
+
+
+def test_threads_that_are_ahead_end_when_the_caller_leaves() -> None:
+    before = threading.active_count()
+    for _ in each(list(range(20 * AHEAD)), str, 4, threading.Event()):
+        break
+    assert until(lambda: threading.active_count() == before, 10)
+
+
+def test_nothing_to_do_is_nothing_done() -> None:
+    assert list(each([], str, 4, threading.Event())) == []
