@@ -11,6 +11,7 @@ from typing import NamedTuple
 from git_models import (
     history,
     journal,
+    linelog,
     link,
     manifests,
     messages,
@@ -29,6 +30,7 @@ from git_models.repo import Repo
 from git_models.staging import stat_file
 from git_models.transfer import Item
 
+_DISK = 100e6  # bytes a second that a disk takes at least
 _TELLING = 5 * 10**6  # an upload of fewer bytes says nothing about the rate
 
 
@@ -131,7 +133,7 @@ def push(
     if dry_run or failed or not send:
         return Pushed(place, tuple(send) if dry_run else (), already, len(found), tuple(failed))
     total = sum(e.size for e in send)
-    seconds = transfer.estimate([item(e) for e in send], remote, _rate(repo))
+    seconds = transfer.estimate([item(e) for e in send], remote, _rate(repo, place.url))
     if warn_idle and seconds > 120:
         out.warn(messages.long_upload(seconds))
     elif seconds > 120:
@@ -148,7 +150,8 @@ def push(
             lasting=True,  # they lie in the store
         )
     if total > _TELLING:
-        _note_rate(repo, total / max(time.monotonic() - began, 0.1))
+        rate = total / max(time.monotonic() - began, 0.1)
+        linelog.append(_rates(repo), [(place.url, round(rate))], keep=lambda _url: True)
     ok = {i.sha256 for i in done.done}
     objects.note_held(repo.models, place.url, ok)
     sent = tuple(e for e in send if e.sha256 in ok)
@@ -175,18 +178,16 @@ def _at_readers(repo: Repo, place: Place, entries: Sequence[Entry]) -> set[str]:
     return found
 
 
-def _rate(repo: Repo) -> float:
-    """Bytes a second of the last upload that said something about it."""
-    try:
-        with open(os.path.join(repo.models, "rate"), encoding="ascii") as file:
-            return max(float(file.read()), 1.0)
-    except (OSError, ValueError):
-        return transfer.RATE
+def _rates(repo: Repo) -> str:
+    return os.path.join(repo.models, "rates")
 
 
-def _note_rate(repo: Repo, rate: float) -> None:
-    with open(os.path.join(repo.models, "rate"), "w", encoding="ascii") as file:
-        file.write(f"{rate:.0f}")
+def _rate(repo: Repo, url: str) -> float:
+    """Bytes a second of the last upload to the place that said something about it."""
+    known = (linelog.read(_rates(repo)).get(url) or [""])[0]
+    if known.isdecimal():
+        return max(float(known), 1.0)
+    return _DISK if url.startswith("file:") else transfer.RATE
 
 
 def _sources(repo: Repo) -> Callable[[str], str]:

@@ -44,3 +44,20 @@ def test_a_manifest_of_another_worktree_that_leads_to_a_device_without_end_is_pa
     ready.run("ulimit -v 2000000 && git models add b.pt")
     assert sorted(ready.entries()) == ["b.pt", MODEL]
     assert holds(ready, 1)
+
+
+def test_how_long_an_upload_takes_is_judged_by_what_the_same_place_took_before(ready: Sandbox) -> None:
+    slow, other = ready.root.parent / "slow", ready.root.parent / "other"
+    (ready / ".git/models/rates").write_text(f"{slow.as_uri()}\t10\n")
+    for place in (slow, other):
+        ready.models("remote", "add", place.name, place.as_uri())
+    assert "about 7 min" in ready.models("push", "--remote", "slow").err
+    assert "about" not in ready.models("push", "--remote", "other").err
+
+
+def test_the_rate_of_a_place_is_that_of_the_last_upload_large_enough_to_tell(ready: Sandbox) -> None:
+    ready.weight("large.pt", size=6 * 10**6)
+    ready.models("add", "large.pt")
+    ready.models("push")
+    ((place, rate),) = [line.split("\t") for line in (ready / ".git/models/rates").read_text().split("\n") if line]
+    assert place == (ready.root.parent / "place").as_uri() and int(rate) > 10**6
