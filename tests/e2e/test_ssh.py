@@ -27,7 +27,7 @@ def test_a_connection_that_breaks_during_the_upload_costs_nothing_but_a_second_p
     work.git("pull", "origin", "main")
     work.models("setup")
     work.git("config", "remote.origin.pushurl", f"ssh://git@example.com{bare}")
-    work.write(".git/models/rate", "10")
+    work.write(".git/models/rates", f"{hub.remote('owner/repo')}\t10\n")
     work.weight("best.fault-upload-stall.pt", 3_000_000)
     work.commit("A model")
     dropped = tmp_path / "dropped"
