@@ -199,31 +199,40 @@ def add(repo: Repo, wanted: Sequence[str], fields: Mapping[str, Any], advance: A
     Killed in between, the bytes are in the store or the file is untouched, and the same call
     finishes the job. Raises ModelsError, with nothing recorded, when one of them cannot be.
     """
-    known = manifests.current(repo)
+    known, staged = manifests.current(repo), manifests.at(repo, "")
     cache = statcache.load(stat_file(repo))
-    fresh, unchanged = [], []
+    fresh, recorded, unchanged = [], [], []
     tracked = index.entries(wanted) if len(wanted) <= 1000 else index.entries()
     for path in wanted:
-        st = link.regular(repo.top, path)
         entry = known.models.get(path)
-        known_bytes = cache.get(path)
-        settled = path not in tracked and not fields
-        if (
-            settled
-            and st
-            and entry
-            and known_bytes
-            and known_bytes[0] == entry.sha256
-            and statcache.trusted(known_bytes, st)
-        ):
-            unchanged.append(path)
-        else:
+        if path in tracked or fields or not entry or not _complete(entry) or not _seen(repo, entry, cache):
             fresh.append(path)
+        elif _names(staged, entry):
+            unchanged.append(path)
+        else:  # the work tree's manifest has it already, the index's not yet
+            recorded.append(Kept(path, Digests(entry.md5, entry.sha256, cache[path][2]), cache[path]))
     _refuse_submodules(fresh)
-    kept = keep_files(repo, fresh, advance)
+    kept = [*keep_files(repo, fresh, advance), *recorded]
     remove = {p: tracked[p][1] for p in fresh if p in tracked}
     done = register(repo, known, kept, fields, remove=remove)
     return done._replace(unchanged=(*unchanged, *done.unchanged))
+
+
+def _complete(entry: Entry) -> bool:
+    """Whether the entry has all that we write; a person may write less."""
+    return bool(entry.md5 and entry.sha256 and entry.size >= 0 and entry.asset)
+
+
+def _seen(repo: Repo, entry: Entry, cache: Mapping[str, statcache.Record]) -> bool:
+    """Whether the file at the entry's path has its bytes, by stat alone."""
+    record = cache.get(entry.path)
+    st = link.regular(repo.top, entry.path) if record else None
+    return bool(record and st and record[0] == entry.sha256 and statcache.trusted(record, st))
+
+
+def _names(known: Manifest, entry: Entry) -> bool:
+    """Whether a manifest has the entry's bytes at its path."""
+    return entry.path in known.models and known.models[entry.path].sha256 == entry.sha256
 
 
 def register(
@@ -244,7 +253,8 @@ def register(
     unchanged: list[str] = []
     moved: list[tuple[str, str]] = []
     changes: dict[str, Entry | None] = {}
-    by_bytes, staged_by_bytes = _by_bytes(known), _by_bytes(manifests.at(repo, ""))
+    staged = manifests.at(repo, "")
+    by_bytes, staged_by_bytes = _by_bytes(known), _by_bytes(staged)
     for item in kept:
         old = known.models.get(item.path)
         alike = by_bytes.get(item.digests.sha256, ())
@@ -260,8 +270,11 @@ def register(
         stale = _moved_from(repo, staged_by_bytes.get(item.digests.sha256, ()), item, changes)
         if stale is not None and stale.path not in known.models:
             changes[stale.path] = None
-        (unchanged if entry == old else changed if old else new).append(item.path)
-        changes[item.path] = entry  # an unchanged one, too: the index may not have it yet
+        # What the manifest says already may be new to the index: a process was killed, or `--watch` wrote it.
+        before = staged.models.get(item.path) if entry == old and stage else old
+        same = entry == old and before is not None and before.sha256 == entry.sha256
+        (unchanged if same else changed if before else new).append(item.path)
+        changes[item.path] = entry
     # Once, when the manifest is made: a fork's clone could not know where its upstream keeps the bytes.
     readers: Mapping[str, str] = {}
     if changes and not known.models:
@@ -327,6 +340,12 @@ def save_stat(repo: Repo, records: dict[str, statcache.Record]) -> None:
         named = {}
     statcache.save(stat_file(repo), records, named)
     statcache.watch(os.path.join(repo.state, "watched"), repo.top, stat_file(repo))
+
+
+def unstaged(repo: Repo, known: Manifest, cache: Mapping[str, statcache.Record]) -> list[str]:
+    """Recorded models that are as their entry says, and the index's manifest does not say it."""
+    staged = manifests.at(repo, "")
+    return [p for p, entry in known.models.items() if not _names(staged, entry) and _seen(repo, entry, cache)]
 
 
 def modified(repo: Repo, known: Manifest, cache: Mapping[str, statcache.Record]) -> list[str]:

@@ -81,7 +81,8 @@ def run(args: argparse.Namespace, out: Output) -> int:
     wanted = _named(here, args.paths)
     if args.update:
         cache = statcache.load(staging.stat_file(here))
-        wanted += [p for p in staging.modified(here, known, cache) if p not in wanted]
+        changed = [*staging.modified(here, known, cache), *staging.unstaged(here, known, cache)]
+        wanted += [p for p in changed if p not in wanted]
     if args.dry_run:
         for path in wanted:
             out.result(f"would record {path} ({size(os.path.getsize(here.path(path)))})")

@@ -86,3 +86,14 @@ def test_uninstall_gives_the_setting_back(watched: Sandbox) -> None:
     assert watched.git("config", "--get-regexp", "^core.fsmonitor", code=1).out == ""
     watched.weight(MODEL, seed=2)
     watched.git("status")
+
+
+@pytest.mark.parametrize("words", [("add", MODEL), ("add", "-u")])
+def test_add_stages_what_the_work_trees_manifest_says_already(watched: Sandbox, words: tuple[str, ...]) -> None:
+    watched.weight(MODEL, seed=2)
+    assert watched.status() == [" M models.yaml"]
+    assert f"recorded the new version of {MODEL}" in watched.models(*words).err
+    assert watched.status() == ["M  models.yaml"]
+    watched.git("commit", "-m", "Version 2")
+    assert watched.entries("HEAD")[MODEL]["sha256"] == watched.sha256(MODEL)
+    assert "recorded" not in watched.models(*words).err
