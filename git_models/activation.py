@@ -17,6 +17,7 @@ from git_models import (
     manifests,
     objects,
     paths,
+    recording,
     restoring,
     rolling,
     safety,
@@ -117,7 +118,7 @@ def activate(repo: Repo, known: Manifest, entry: Entry, name: str, target: str, 
         if _digest(repo, file) != entry.sha256:
             _need_safe(repo, entry, file, whereabouts.file_of(repo, entry), out)
     if known.active.get(name) != target:
-        manifests.record(repo, active={name: target})
+        recording.record(repo, active={name: target})
     if file:
         put(repo, entry, file, out)
     excludes.rebuild(repo)
@@ -221,7 +222,7 @@ def absent(repo: Repo, known: Manifest) -> list[Entry]:
 def deactivate(repo: Repo, known: Manifest, name: str) -> str:
     """Take an active name away, and its file, unless its bytes are recorded nowhere; returns the file that was left."""
     file = file_of(repo, name, model_of(known, known.active[name]))
-    manifests.record(repo, active={name: None})
+    recording.record(repo, active={name: None})
     there = _digest(repo, file) if file else ""
     if there and not _recorded(repo)(there):
         return file

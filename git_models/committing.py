@@ -17,6 +17,7 @@ from git_models import (
     paths,
     patterns,
     reclaim,
+    recording,
     safety,
     staging,
     statcache,
@@ -136,7 +137,7 @@ def post_commit(repo: Repo, out: Output) -> int:
         moved = {committed[p].sha256 for p in stale}
         before = manifests.at(repo, "HEAD@{1}").models
         changes |= {p: None for p, e in before.items() if p not in committed and e.sha256 in moved}
-        manifests.record(repo, changes, remove=stale)
+        recording.record(repo, changes, remove=stale)
     os.unlink(file)
     excludes.rebuild(repo)
     reclaim.later(repo, list(pending.values()))

@@ -1,4 +1,4 @@
-"""The manifests of a repository: read from the work tree, the index and commits; written to two of them."""
+"""The manifests of a repository: read from the work tree, the index and commits."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ import hashlib
 import marshal
 import os
 import stat
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 from git_models import git, index, link, lock, manifest, objects
 from git_models.errors import ManifestError
-from git_models.manifest import Entry, Manifest
+from git_models.manifest import Manifest
 from git_models.repo import Repo
 
 _FORMAT = 1  # of the remembered form; raise it when the values of `git_models.manifest` change
@@ -102,56 +101,6 @@ def unmerged(repo: Repo) -> bool:
     return any(stage != "0" for *_, stage in index.stages([manifest.NAME]))
 
 
-def record(
-    repo: Repo,
-    models: Mapping[str, Entry | None] | None = None,
-    *,
-    remove: Mapping[str, str] | None = None,
-    remotes: Mapping[str, str | None] | None = None,
-    track: Sequence[str] | None = None,
-    active: Mapping[str, str | None] | None = None,
-    moved: tuple[str, str] | None = None,
-    stage: bool = True,
-) -> None:
-    """Change entries in the work tree's manifest and in the index's, each from what it was.
-
-    A user's unstaged edits of `models.yaml` so stay unstaged. `remove` (path -> blob) leaves the index
-    in the same step. The work tree's file comes first: killed in between, the weight is still in the
-    index and the same command does it again. Raises ManifestError before anything is changed.
-    """
-
-    def changed(raw: bytes, models: Mapping[str, Entry | None]) -> bytes:
-        if moved:
-            raw = manifest.move(raw, *moved)
-        return manifest.update(raw, models, remotes=remotes or {}, track=track, active=active or {})
-
-    with lock.hold(repo.models, "models.yaml"):
-        mine = data(repo)
-        agreed = is_synced(repo, mine)
-        if unmerged(repo):
-            raise ManifestError(
-                "models.yaml is in the middle of a merge",
-                fix="git models checkout --ours or --theirs, or edit it; then git add models.yaml",
-            )
-        new_mine = changed(mine, models or {})
-        staged: dict[str, str] = {}
-        if stage:
-            in_index = index.entries([manifest.NAME]).get(manifest.NAME)
-            theirs = index.blob(in_index[1]) if in_index else b""
-            new_theirs = new_mine
-            if theirs != mine:
-                before, staged_before = parse(repo, mine).models, parse(repo, theirs).models
-                own = {p: _applied(before.get(p), e, staged_before.get(p)) for p, e in (models or {}).items()}
-                new_theirs = changed(theirs, own)
-            staged = {manifest.NAME: index.write_blob(new_theirs)} if new_theirs != theirs else {}
-        if new_mine != mine:
-            write(repo, new_mine)
-        index.edit(remove=remove, add=staged)
-        if agreed:
-            # What is recorded is on disk: the hooks need not sync for it. A sync that was due before stays due.
-            note_synced(repo, new_mine, due=os.path.exists(_due_file(repo)))
-
-
 def is_synced(repo: Repo, raw: bytes) -> bool:
     """Whether this is the manifest that the models on disk were last made to match."""
     try:
@@ -159,15 +108,6 @@ def is_synced(repo: Repo, raw: bytes) -> bool:
             return file.read() == raw
     except FileNotFoundError:
         return not raw.strip()
-
-
-def _applied(before: Entry | None, after: Entry | None, to: Entry | None) -> Entry | None:
-    """`to` with these bytes and with what else `after` changes in `before`: an unstaged edit stays unstaged."""
-    if after is None or to is None:
-        return after
-    bytes_too = ("md5", "sha256", "size", "asset", "parts", "urls")
-    fields = {f: v for f, v in after._asdict().items() if f in bytes_too or not before or v != getattr(before, f)}
-    return to._replace(**fields)
 
 
 def stage(repo: Repo, raw: bytes) -> None:
@@ -194,6 +134,18 @@ def write(repo: Repo, raw: bytes) -> None:
         if os.path.exists(temp):
             os.unlink(temp)
         raise
+
+
+def settle(repo: Repo, raw: bytes, due: bool) -> None:
+    """`note_synced`, if this still is the work tree's manifest: another process may have changed it since."""
+    with lock.hold(repo.models, "models.yaml"):
+        if data(repo) == raw:
+            note_synced(repo, raw if raw.strip() else None, due)
+
+
+def is_due(repo: Repo) -> bool:
+    """Whether the next hook is asked to go on with a sync."""
+    return os.path.exists(_due_file(repo))
 
 
 def _due_file(repo: Repo) -> str:

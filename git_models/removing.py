@@ -6,11 +6,11 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from git_models import excludes, index, link, manifest, manifests, objects, paths, placing, statcache
+from git_models import index, link, manifest, manifests, objects, paths, placing, recording, statcache
 from git_models.errors import ModelsError, word
-from git_models.manifest import Manifest
+from git_models.manifest import Entry, Manifest
 from git_models.repo import Repo
-from git_models.sight import OK, TRACKED, Sight, states
+from git_models.sight import OK, TRACKED, Sight, same, states
 
 
 class Removal(NamedTuple):
@@ -63,8 +63,7 @@ def remove(repo: Repo, known: Manifest, removals: Sequence[Removal]) -> None:
     active: dict[str, str | None] = {
         name: None for name, target in known.active.items() if target.partition("@")[0] in names
     }
-    manifests.record(repo, dict.fromkeys(names), active=active)
-    excludes.rebuild(repo)
+    recording.record(repo, dict.fromkeys(names), active=active)
 
 
 def _drop_empty_folders(repo: Repo, path: str) -> None:
@@ -81,12 +80,15 @@ def _drop_empty_folders(repo: Repo, path: str) -> None:
 def move(repo: Repo, known: Manifest, old: str, new: str) -> None:
     """Give a model another path: its file, if it is here, and its entry with comments, asset and versions.
 
-    Raises ModelsError, nothing changed, where something is at `new` already.
+    Raises ModelsError, nothing changed, where something is at `new` already. The file goes first: killed in
+    between, the same call finds it there and goes on.
     """
     paths.check(new)
     if new in known.models:
         raise ModelsError(f"{new} is a model already", f"git models rm {word(new)}")
-    if os.path.lexists(repo.path(new)):
+    sight = Sight(repo)
+    arrived = os.path.lexists(repo.path(new)) and _arrived(repo, known.models[old], new, sight)
+    if os.path.lexists(repo.path(new)) and not arrived:
         raise ModelsError(f"there is a file at {new} already; it was not overwritten", f"git models list {word(old)}")
     for path in index.entries([old, new]):
         raise ModelsError(f"git tracks {path} itself", f"git rm --cached {word(path)}")
@@ -94,18 +96,19 @@ def move(repo: Repo, known: Manifest, old: str, new: str) -> None:
     before = link.regular(repo.top, old)
     if before is None and os.path.lexists(repo.path(old)):
         raise ModelsError(f"{old} is a link or a folder, not the model's file", f"ls -l {word(old)}")
-    sight = Sight(repo)
     record = sight.cache.get(old)
     trusted = record is not None and before is not None and statcache.trusted(record, before)
-    if before is not None:
+    if before is not None and arrived:
+        _leave_one_name(repo, old, new)
+    elif before is not None:
         try:
             _rename(repo, old, new)
         except FileExistsError:
             raise ModelsError(f"a file came to {new} just now; it was not overwritten", "git models status") from None
     try:
-        manifests.record(repo, moved=(old, new), active=_renamed(known.active, old, new))
+        recording.record(repo, moved=(old, new), active=_renamed(known.active, old, new))
     except BaseException:
-        if before is not None:
+        if before is not None and old in manifests.current(repo).models:
             _rename(repo, new, old)
         raise
     sight.forget(old)
@@ -113,7 +116,26 @@ def move(repo: Repo, known: Manifest, old: str, new: str) -> None:
         sight.learn(new, record[0], record[1])  # a rename changes ctime
     sight.save(manifests.current(repo))
     _drop_empty_folders(repo, old)
-    excludes.rebuild(repo)
+
+
+def _arrived(repo: Repo, entry: Entry, new: str, sight: Sight) -> bool:
+    """Whether the entry's file is at `new` already: a call that was killed, or a person, brought it there."""
+    old = repo.path(entry.path)
+    if os.path.lexists(old):
+        return os.path.samestat(os.lstat(old), os.lstat(repo.path(new)))
+    found = sight.digests(new)
+    return found is not None and same(entry, found)
+
+
+def _leave_one_name(repo: Repo, old: str, new: str) -> None:
+    """Of two names of one file keep `new`. Where they differ in letter case alone, they may be one name."""
+    folder, _, name = new.rpartition("/")
+    aside = repo.path(f"{folder}/{link.unfinished(name)}" if folder else link.unfinished(name))
+    os.rename(repo.path(old), aside)
+    if os.path.lexists(repo.path(new)):
+        os.unlink(aside)
+    else:
+        os.rename(aside, repo.path(new))
 
 
 def _rename(repo: Repo, old: str, new: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-from git_models import exchange, excludes, manifests, objects, releasing, safety, selection, versions, worktree
+from git_models import exchange, objects, recording, releasing, safety, selection, versions, worktree
 from git_models.errors import ModelsError, word
 from git_models.manifest import Entry, Manifest
 from git_models.output import Output
@@ -48,8 +48,7 @@ def back(repo: Repo, known: Manifest, target: Entry, out: Output) -> Rolled:
     lonely = bool(mine) and mine not in objects.held_anywhere(repo.models)
     changed = before != target
     if changed:
-        manifests.record(repo, {path: target})
-        excludes.rebuild(repo)
+        recording.record(repo, {path: target})
     done = worktree.sync(repo, wanted=[path], force=True, releasable=releasing.releasable(repo))
     if done.refused or done.missing:
         raise ModelsError(

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from git_models import (
-    excludes,
     index,
     layout,
     link,
@@ -18,6 +17,7 @@ from git_models import (
     objects,
     paths,
     patterns,
+    recording,
     safety,
     statcache,
     tagging,
@@ -281,8 +281,7 @@ def register(
         from git_models import places
 
         readers = places.for_readers(repo, known)
-    manifests.record(repo, changes, remove=remove, remotes=readers, stage=stage)
-    excludes.rebuild(repo)
+    recording.record(repo, changes, remove=remove, remotes=readers, stage=stage)
     with lock.hold(repo.models, "the stat cache"):
         cache = statcache.load(stat_file(repo))
         for item in kept:

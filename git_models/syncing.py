@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from git_models import (
     caller,
-    excludes,
     git,
     githooks,
     manifests,
@@ -53,7 +52,6 @@ def sync(here: Repo, out: Output, *, network: bool) -> None:
         from git_models import activation
 
         activation.refresh(here, known, out)
-    excludes.rebuild(here)
     githooks.write_pathspecs(here, known)
 
 

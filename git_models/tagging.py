@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from git_models import manifests, paths, versions
+from git_models import paths, recording, versions
 from git_models.errors import ModelsError, PathError, UsageError, word
 from git_models.manifest import Entry, Manifest, Version
 from git_models.repo import Repo
@@ -105,5 +105,5 @@ def write(repo: Repo, known: Manifest, entry: Entry) -> bool:
     """Record the changed entry in the work tree's manifest and in the index; False when nothing changed."""
     if known.models.get(entry.path) == entry:
         return False
-    manifests.record(repo, {entry.path: entry})
+    recording.record(repo, {entry.path: entry})
     return True

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
-from git_models import lock, manifests, objects, placing, safety
+from git_models import excludes, lock, manifests, objects, placing, safety
 from git_models.errors import ModelsError
 from git_models.manifest import Entry
 from git_models.repo import Repo
@@ -47,11 +47,19 @@ def sync(
         if path not in skip:
             sight.warm(path)  # the long work comes before the lock
     with lock.hold(repo.models, "putting models in place"):
-        return _sync(repo, sight, wanted, skip, pinned or {}, force, releasable, advance)
+        raw = manifests.data(repo)
+        done = _sync(repo, raw, sight, wanted, skip, pinned or {}, force, releasable, advance)
+    if wanted is None:
+        if not manifests.is_synced(repo, raw):
+            excludes.rebuild(repo)
+        # Last: a process killed before it leaves the hooks to finish.
+        manifests.settle(repo, raw, due=bool(done.missing))
+    return done
 
 
 def _sync(
     repo: Repo,
+    raw: bytes,
     sight: Sight,
     wanted: Sequence[str] | None,
     skip: Collection[str],
@@ -60,7 +68,6 @@ def _sync(
     releasable: Callable[[str], bool],
     advance: Callable[[int], None],
 ) -> Synced:
-    raw = manifests.data(repo)
     new, old = manifests.parse(repo, raw), manifests.synced(repo)
     names = [p for p in new.models if p not in skip] if wanted is None else list(wanted)
     gone = [p for p in old.models if p not in new.models] if wanted is None else []
@@ -116,8 +123,6 @@ def _sync(
     placed, more = placing.place(repo, plan, sight, releasable, advance)
     refused += more
     sight.save(new)
-    if wanted is None:
-        manifests.note_synced(repo, raw if raw.strip() else None, due=bool(missing))
     return Synced(tuple(placed), tuple(removed), tuple(kept), tuple(missing), tuple(refused), tuple(doubts))
 
 

@@ -69,6 +69,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "presence",
         "pushing",
         "reclaim",
+        "recording",
         "releasing",
         "selection",
         "syncing",

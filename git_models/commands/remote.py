@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 
-from git_models import git, manifests, places, remotes, repo, urls
+from git_models import git, manifests, places, recording, remotes, repo, urls
 from git_models.errors import ModelsError, UsageError, word
 from git_models.manifest import Manifest
 from git_models.output import Output
@@ -99,7 +99,7 @@ def _add(here: Repo, known: Manifest, args: argparse.Namespace, out: Output) -> 
     remote = remotes.open(url, name, remotes.Options(top=here.top))  # says what is not installed
     first = remote.writable and not here.config.remote
     if shared and known.remotes.get(name) != url:
-        manifests.record(here, remotes={name: url})
+        recording.record(here, remotes={name: url})
         out.note("models.yaml tells readers of it; it is staged. Next: git commit")
     git.run("config", f"models.{name}.url", url, cwd=here.top)
     out.result(f"{name} is {url}")
@@ -129,7 +129,7 @@ def _remove(here: Repo, known: Manifest, args: argparse.Namespace, out: Output) 
     if name not in here.config.urls and not in_manifest:
         raise _unknown(name, [*here.config.urls, *known.remotes])
     if in_manifest:
-        manifests.record(here, remotes={name: None})
+        recording.record(here, remotes={name: None})
         out.note("models.yaml names it no more; it is staged. Next: git commit")
     for key in ("url", "trusted"):
         git.run("config", "--unset-all", f"models.{name}.{key}", cwd=here.top, ok=(0, 5))

@@ -15,6 +15,7 @@ from git_models import (
     manifests,
     messages,
     places,
+    recording,
     remotes,
     repo,
     staging,
@@ -46,7 +47,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
         here = repo.find()
     if args.track:
         known = manifests.current(here)
-        manifests.record(here, track=[*known.track, *(g for g in args.track if g not in known.track)])
+        recording.record(here, track=[*known.track, *(g for g in args.track if g not in known.track)])
     if args.layout:
         here = _set_layout(here, args.layout, out)
     written = prepare(here, out, hooks=not args.no_hooks, watch=args.watch)
@@ -94,7 +95,7 @@ def _set_remote(here: Repo, url: str, out: Output) -> None:
     git.run("config", f"models.{name}.url", url, cwd=here.top)
     git.run("config", "models.remote", name, cwd=here.top)
     if known.remotes.get(name) != url:
-        manifests.record(here, remotes={name: url})
+        recording.record(here, remotes={name: url})
         out.note(f"models.yaml tells readers of {url}; it is staged")
 
 
@@ -114,7 +115,7 @@ def _tell_readers(here: Repo, out: Output) -> None:
     """A manifest without `remotes:` gets the store of origin: a fork's clone could not know it."""
     readers = places.for_readers(here, manifests.current(here))
     if readers and manifests.data(here) and not manifests.unmerged(here):
-        manifests.record(here, remotes=readers)
+        recording.record(here, remotes=readers)
         out.note(f"models.yaml tells readers of {', '.join(readers.values())}; it is staged. Next: git commit")
 
 

@@ -6,7 +6,7 @@ import argparse
 import re
 from collections.abc import Sequence
 
-from git_models import githooks, manifests, patterns, repo
+from git_models import githooks, manifests, patterns, recording, repo
 from git_models.errors import UsageError
 from git_models.output import Output
 from git_models.repo import Repo
@@ -49,7 +49,7 @@ def check(globs: Sequence[str]) -> None:
 def save(here: Repo, old: Sequence[str], new: Sequence[str], out: Output) -> int:
     """Write the manifest's globs and tell the hooks; says what the change was."""
     if list(old) != list(new):
-        manifests.record(here, track=list(new))
+        recording.record(here, track=list(new))
         githooks.write_pathspecs(here, manifests.current(here))
         out.note(f"track: {' '.join(new) or 'the defaults'}   # models.yaml is staged. Next: git commit")
     else:

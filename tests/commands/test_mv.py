@@ -48,6 +48,50 @@ def test_nothing_is_overwritten(recorded: Sandbox, there: str) -> None:
     assert snapshot(recorded) == before
 
 
+def test_a_file_that_is_at_the_new_path_already_is_enough(recorded: Sandbox) -> None:
+    (recorded / MODEL).rename(recorded / "best.pt")
+    recorded.models("mv", MODEL, "best.pt")
+    assert list(recorded.entries()) == ["best.pt"]
+    assert recorded.read("best.pt") == weights(4096)
+    assert recorded.status() == ["M  models.yaml"]
+
+
+def test_another_file_at_the_new_path_is_no_model_that_has_arrived(recorded: Sandbox) -> None:
+    (recorded / MODEL).unlink()
+    recorded.weight("best.pt", seed=5)
+    before = snapshot(recorded)
+    assert "best.pt" in recorded.models("mv", MODEL, "best.pt", code=1).err
+    assert snapshot(recorded) == before
+
+
+def test_a_killed_call_left_both_names_and_the_next_one_leaves_the_new(recorded: Sandbox) -> None:
+    os.link(recorded / MODEL, recorded / "best.pt")
+    recorded.models("mv", MODEL, "best.pt")
+    assert recorded.read("best.pt") == weights(4096)
+    assert (recorded / "best.pt").stat().st_nlink == 1
+    assert not (recorded / "weights").exists()
+    assert not list(recorded.root.glob(".*.git-models"))
+
+
+@pytest.mark.parametrize("words", [("add", "new.pt"), ("mv", MODEL, "moved.pt"), ("edit", MODEL, "--notes", "x")])
+def test_where_another_git_holds_the_index_nothing_changes(recorded: Sandbox, words: tuple[str, ...]) -> None:
+    recorded.weight("new.pt", seed=5)
+    recorded.write(".git/index.lock", "")  # as `git commit -a` has it while the editor is open
+    before = recorded.read("models.yaml"), snapshot(recorded)
+    assert "index.lock" in recorded.models(*words, code=1).err
+    assert (recorded.read("models.yaml"), snapshot(recorded)) == before
+    (recorded / ".git/index.lock").unlink()
+    recorded.models(*words)
+    assert "M  models.yaml" in recorded.status()
+
+
+def test_the_first_model_leaves_no_manifest_where_another_git_holds_the_index(repo: Sandbox) -> None:
+    repo.weight("new.pt")
+    repo.write(".git/index.lock", "")
+    repo.models("add", "new.pt", code=1)
+    assert not repo.exists("models.yaml")
+
+
 @pytest.mark.parametrize("target", ["../out.pt", ".git/hooks/pre-commit", "models.yaml/x.pt", "CON.pt"])
 def test_a_path_that_no_model_may_have_is_refused(recorded: Sandbox, target: str) -> None:
     before = snapshot(recorded)

@@ -49,6 +49,20 @@ def test_an_add_that_was_killed_leaves_nothing_that_git_would_commit(work: Sandb
     assert not [p.name for p in work.root.iterdir() if "git-models" in p.name]
 
 
+@killing
+@pytest.mark.parametrize("number", range(1, 11))
+def test_a_commit_that_was_killed_leaves_what_is_still_to_do_to_the_next_one(work: Sandbox, number: int) -> None:
+    work.write(PATH, ONE)
+    work.write("train.py", "print('more')\n")
+    work.git("add", "-A")
+    killed(work, "rename", number, "git commit -m 'Version 1'")
+    for lock in (work / ".git").rglob("*.lock"):
+        lock.unlink()
+    work.git("commit", "--allow-empty", "-m", "Version 1")
+    assert work.entries("HEAD")[PATH]["sha256"] == work.sha256(PATH)
+    assert work.status() == []
+
+
 def test_a_commit_of_one_path_that_was_aborted_does_not_touch_the_next_commit(work: Sandbox) -> None:
     work.write(PATH, ONE)
     work.commit("Version 1")
