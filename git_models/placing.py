@@ -194,10 +194,36 @@ def _move(repo: Repo, entry: Entry, parent: int, name: str) -> None:
     os.unlink(file)
 
 
-def rescue(repo: Repo, entry: Entry) -> bool:
-    """Whether the store holds the object; one that a killed process had half moved to the path comes back first."""
-    if objects.has(repo.models, entry.sha256):
+def rescue(repo: Repo, entry: Entry, lying: str) -> bool:
+    """Whether the store holds the object; what a killed process had half moved to the entry's path comes back first.
+
+    And the store gets a copy of the model at the path `lying`, where the same bytes are said to be ("": nowhere).
+    """
+    if objects.has(repo.models, entry.sha256) or _half_moved(repo, entry):
         return True
+    return bool(lying) and _copied(repo, entry, lying)
+
+
+def _copied(repo: Repo, entry: Entry, lying: str) -> bool:
+    try:
+        st = link.regular(repo.top, lying)
+        if st is None or st.st_size != entry.size:
+            return False
+        file = link.open_file(repo.top, lying)
+        try:
+            draft = objects.draft_file(repo.models, file)
+        finally:
+            os.close(file)
+    except (ModelsError, OSError):
+        return False
+    if draft.digests.sha256 != entry.sha256:
+        objects.discard(draft)
+        return False
+    objects.seal(repo.models, [draft])
+    return True
+
+
+def _half_moved(repo: Repo, entry: Entry) -> bool:
     try:
         parent, name = link.open_parent(repo.top, entry.path)
     except (ModelsError, OSError):

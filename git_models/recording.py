@@ -55,6 +55,10 @@ def record(
                 own = {p: _applied(before.get(p), e, staged_before.get(p)) for p, e in (models or {}).items()}
                 new_theirs = changed(theirs, own)
             staged = {manifest.NAME: index.write_blob(new_theirs)} if new_theirs != theirs else {}
+        leaving = {p: None for p, e in (models or {}).items() if e is None}
+        if agreed and leaving:
+            # First: else a hook takes away, after a kill, what `rm --cached` leaves where it is.
+            manifests.note_synced(repo, manifest.update(mine, leaving), due=manifests.is_due(repo))
         if new_mine != mine:
             manifests.write(repo, new_mine)
         try:

@@ -46,16 +46,14 @@ def back(repo: Repo, known: Manifest, target: Entry, out: Output) -> Rolled:
         else ""
     )
     lonely = bool(mine) and mine not in objects.held_anywhere(repo.models)
-    changed = before != target
-    if changed:
-        recording.record(repo, {path: target})
+    recording.record(repo, {path: target})
     done = worktree.sync(repo, wanted=[path], force=True, releasable=releasing.releasable(repo))
     if done.refused or done.missing:
         raise ModelsError(
             f"{path} could not be replaced: {done.refused[0][1] if done.refused else 'its bytes are not here'}",
             f"git models checkout --force {word(path)}",
         )
-    return Rolled(changed, objects.path(repo.models, mine) if lonely else "", done.doubts)
+    return Rolled(before != target, objects.path(repo.models, mine) if lonely else "", done.doubts)
 
 
 def bring(repo: Repo, known: Manifest, entry: Entry, out: Output) -> None:

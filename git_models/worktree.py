@@ -74,6 +74,21 @@ def _sync(
     tracked, others = tracked_by_git([*names, *gone]), inside_others(repo, [*names, *gone])
     plan: list[Entry] = []
     kept, missing, refused, removed = [], [], [], []
+    # First: a model that was renamed is wanted at its new path.
+    for path in gone:
+        if path in tracked or path in others:
+            continue
+        try:
+            found = sight.digests(path)
+            if found and (same(old.models[path], found) or _recorded(repo, found[0], None)):
+                placing.put_away(repo, path, sight)
+                removed.append(path)
+            elif found:
+                kept.append(path)
+        except ModelsError as failed:
+            refused.append((path, failed.what))
+        sight.forget(path)
+    lying = {record[0]: path for path, record in sight.cache.items()}
     for path in names:
         entry = new.models[path]
         if path in tracked:
@@ -97,7 +112,7 @@ def _sync(
             continue
         elif found and not force and not _recorded(repo, found[0], old.models.get(path)):
             kept.append(path)
-        elif not entry.sha256 or not placing.rescue(repo, entry):
+        elif not entry.sha256 or not placing.rescue(repo, entry, lying.get(entry.sha256, "")):
             missing.append(entry)
         else:
             plan.append(entry)
@@ -105,19 +120,6 @@ def _sync(
     whole = set(good)
     missing += [e for e in plan if e.sha256 not in whole]
     plan = [e for e in plan if e.sha256 in whole]
-    for path in gone:
-        if path in tracked or path in others:
-            continue
-        try:
-            found = sight.digests(path)
-            if found and (same(old.models[path], found) or _recorded(repo, found[0], None)):
-                placing.put_away(repo, path, sight)
-                removed.append(path)
-            elif found:
-                kept.append(path)
-        except ModelsError as failed:
-            refused.append((path, failed.what))
-        sight.forget(path)
     plan, unsafe, doubts = safety.sift(repo, plan)
     refused += unsafe
     placed, more = placing.place(repo, plan, sight, releasable, advance)

@@ -6,7 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,22 +17,37 @@ from tests.helpers.team import MODEL, holds, objects, retrain, two_versions
 pytestmark = pytest.mark.slow
 
 SIZE = 4096
-# The calls with which a step becomes visible to others; killed before the Nth of them.
-STEPS = "rename,renameat,renameat2,unlink,unlinkat,link,linkat,fsync"
-MOST = 400  # no command makes as many of these calls
+# The calls with which a step becomes visible to others.
+CALLS = ("fsync", "link", "linkat", "rename", "renameat", "unlink", "unlinkat")
+MOST = 400  # no command makes as many of one of these calls
 
 needs_strace = pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
 
 
-def killed(repo: Sandbox, step: int, *command: str) -> bool:
-    """Run a command whose processes each die (SIGKILL) at their `step`th visible call; False when it got through."""
-    inject = ["-e", f"trace={STEPS}", "-e", f"inject={STEPS}:signal=KILL:when={step}"]
-    done = repo.run(
-        "exec strace -f -qq -o trace.out " + " ".join(f"'{word}'" for word in (*inject, *command)),
-        code=None,
-        cwd=".git",
+def killed(repo: Sandbox, call: str, step: int, *command: str) -> bool:
+    """Run a command whose processes each die (SIGKILL) before their `step`th such system call; False if it ended."""
+    traced = ("strace", "-f", "-qq", "-o", ".git/trace.out", "-e", f"trace={call}")
+    done = subprocess.run(
+        [*traced, "-e", f"inject={call}:signal=KILL:when={step}", *command], cwd=repo.root, capture_output=True
     )
-    return "killed by SIGKILL" in (repo / ".git/trace.out").read_text() or done.code < 0
+    return "killed by SIGKILL" in (repo / ".git/trace.out").read_text() or done.returncode < 0
+
+
+def every_step(repo: Sandbox, again: Callable[[int], tuple[str, ...]], check: Callable[[int], None]) -> int:
+    """Kill what `again(turn)` prepares and names, at every visible step in turn, and `check`; the number of turns.
+
+    strace counts each system call by itself, so one is taken after the other. The last turn is not killed.
+    """
+    turn = 0
+    for call in CALLS:
+        for step in range(1, MOST):
+            turn += 1
+            got_killed = killed(repo, call, step, *inside(repo, *again(turn)))
+            recover(repo)
+            check(turn)
+            if not got_killed:
+                break
+    return turn
 
 
 def recover(repo: Sandbox) -> None:
@@ -68,18 +83,20 @@ def test_a_killed_command_loses_nothing_and_the_next_run_converges(
     ready: Sandbox, tmp_path: Path, command: tuple[str, ...]
 ) -> None:
     place = tmp_path / "place"
-    for step in range(1, MOST):
-        ready.weight(MODEL, SIZE, seed=100 + step)
-        ready.write("README.md", f"{step}\n")
+
+    def again(turn: int) -> tuple[str, ...]:
+        ready.weight(MODEL, SIZE, seed=100 + turn)
+        ready.write("README.md", f"{turn}\n")
         if "push" in command:
             ready.models("add", MODEL)
-        got_killed = killed(ready, step, *inside(ready, *command))
-        recover(ready)
-        whole(ready, MODEL, 100 + step)
+        return command
+
+    def check(turn: int) -> None:
+        whole(ready, MODEL, 100 + turn)
         survives(ready, place, 1)
-        survives(ready, place, 100 + step)
-        if not got_killed:
-            break
+        survives(ready, place, 100 + turn)
+
+    turns = every_step(ready, again, check)
     ready.models("add", "-u")
     ready.git("add", "README.md")
     ready.git("commit", "-m", "Done", code=None)
@@ -87,7 +104,7 @@ def test_a_killed_command_loses_nothing_and_the_next_run_converges(
     assert ready.status() == []
     assert ready.entries("HEAD")[MODEL]["sha256"] == ready.sha256(MODEL)
     assert MODEL not in ready.files_at()
-    assert weights(SIZE, 100 + step) in [f.read_bytes() for f in place.rglob("*") if f.is_file()]
+    assert weights(SIZE, 100 + turns) in [f.read_bytes() for f in place.rglob("*") if f.is_file()]
 
 
 @needs_strace
@@ -97,37 +114,90 @@ def test_a_killed_switch_or_pull_loses_nothing_and_the_next_run_converges(
 ) -> None:
     place = tmp_path / "place"
     two_versions(ready)
-    for step in range(1, MOST):
+
+    def again(_: int) -> tuple[str, ...]:
         ready.git("switch", "-f", "main", code=None)
         ready.models("pull")
         if "pull" in command:
             (ready / MODEL).unlink()
             shutil.rmtree(ready / ".git/models/objects")
-        got_killed = killed(ready, step, *inside(ready, *command))
-        recover(ready)
+        return command
+
+    def check(_: int) -> None:
         whole(ready, MODEL, 1, 2)
         survives(ready, place, 1)
         survives(ready, place, 2)
-        if not got_killed:
-            break
+
+    every_step(ready, again, check)
     assert holds(ready, 2 if "switch" in command else 1)
     assert ready.status() == []
+
+
+@needs_strace
+@pytest.mark.parametrize("words", [(), ("--cached",)])
+def test_a_killed_removal_loses_nothing_and_leaves_a_file_where_it_is_to_stay(
+    ready: Sandbox, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    def again(_: int) -> tuple[str, ...]:
+        ready.git("checkout", "-f", "HEAD", "--", "models.yaml")
+        ready.models("pull")
+        return "models", "rm", *words, MODEL
+
+    def check(_: int) -> None:
+        whole(ready, MODEL, 1)
+        survives(ready, tmp_path / "place", 1)
+        if words:
+            ready.git("commit", "--allow-empty", "-m", "Go on")  # the hooks see what is left to do
+            assert ready.exists(MODEL)
+            ready.git("reset", "HEAD^")
+        else:
+            assert MODEL in ready.entries() or not ready.exists(MODEL)
+
+    assert every_step(ready, again, check) > 10
+    assert ready.entries() == {} and ready.exists(MODEL) == bool(words)
+
+
+@needs_strace
+def test_a_killed_rename_has_the_file_at_one_of_both_paths_and_the_next_call_goes_on(
+    ready: Sandbox, tmp_path: Path
+) -> None:
+    target = "other/x.pt"
+
+    def again(_: int) -> tuple[str, ...]:
+        ready.git("checkout", "-f", "HEAD", "--", "models.yaml")
+        ready.run("rm -rf other")
+        ready.models("pull")
+        return "models", "mv", MODEL, target
+
+    def check(_: int) -> None:
+        whole(ready, MODEL, 1)
+        whole(ready, target, 1)
+        assert ready.exists(MODEL) or ready.exists(target)
+        if MODEL in ready.entries():
+            ready.models("mv", MODEL, target)
+        assert list(ready.entries()) == [target] and ready.exists(target) and not ready.exists(MODEL)
+        assert not list(ready.root.glob("**/.*.git-models"))
+
+    assert every_step(ready, again, check) > 10
+    assert ready.status() == ["M  models.yaml"]
 
 
 @needs_strace
 def test_a_killed_rollback_loses_nothing_and_the_next_one_converges(ready: Sandbox, tmp_path: Path) -> None:
     first = ready.head()
     retrain(ready, 2)
-    for step in range(1, MOST):
+
+    def again(turn: int) -> tuple[str, ...]:
         ready.git("checkout", "-f", "HEAD", "--", "models.yaml")
-        ready.weight(MODEL, SIZE, seed=100 + step)
-        got_killed = killed(ready, step, *inside(ready, "models", "rollback", f"{MODEL}@{first}"))
-        recover(ready)
-        whole(ready, MODEL, 1, 100 + step)
-        for seed in (1, 2, 100 + step):
+        ready.weight(MODEL, SIZE, seed=100 + turn)
+        return "models", "rollback", f"{MODEL}@{first}"
+
+    def check(turn: int) -> None:
+        whole(ready, MODEL, 1, 100 + turn)
+        for seed in (1, 2, 100 + turn):
             survives(ready, tmp_path / "place", seed)
-        if not got_killed:
-            break
+
+    every_step(ready, again, check)
     assert holds(ready, 1)
     assert ready.entries()[MODEL]["sha256"] == ready.sha256(MODEL)
 
@@ -142,14 +212,16 @@ def test_a_killed_upload_or_download_loses_nothing_and_the_next_one_converges(
     target = "data/models/trained/custom.pt"
     outside = tmp_path / "new.pt"
     words = ["upload", str(outside), "custom.pt"] if command == "upload" else ["download", "--force", MODEL, target]
-    for step in range(1, MOST):
-        seed = 100 + step
+
+    def again(turn: int) -> tuple[str, ...]:
         if command == "upload":
-            outside.write_bytes(weights(SIZE, seed))
+            outside.write_bytes(weights(SIZE, 100 + turn))
         else:
-            ready.weight(target, SIZE, seed)
-        got_killed = killed(ready, step, *inside(ready, "models", *words))
-        recover(ready)
+            ready.weight(target, SIZE, 100 + turn)
+        return "models", *words
+
+    def check(turn: int) -> None:
+        seed = 100 + turn
         if command == "download":
             assert ready.read(target) in (weights(SIZE, seed), weights(SIZE, 1)), "never half, never gone"
             kept = [f.read_bytes() for f in (ready / "data/models").rglob("*.pt")]
@@ -157,11 +229,11 @@ def test_a_killed_upload_or_download_loses_nothing_and_the_next_one_converges(
         else:
             whole(ready, target, *range(100, seed + 1))
         survives(ready, place, 1)
-        if not got_killed:
-            break
+
+    turns = every_step(ready, again, check)
     if command == "upload":
         assert ready.entries()[target]["sha256"] == ready.sha256(target)
-        assert weights(SIZE, seed) in [f.read_bytes() for f in place.iterdir()]
+        assert weights(SIZE, 100 + turns) in [f.read_bytes() for f in place.iterdir()]
     else:
         assert ready.read(target) == weights(SIZE, 1)
 

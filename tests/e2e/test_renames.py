@@ -117,6 +117,31 @@ def test_a_colleague_gets_the_file_under_its_new_name_without_a_download(
     assert not other.exists(OLD)
 
 
+@pytest.mark.parametrize("back", [("reset", "--hard"), ("stash",)])
+def test_a_rename_that_is_taken_back_needs_no_download(pushed: Sandbox, back: tuple[str, ...]) -> None:
+    pushed.models("mv", OLD, NEW)
+    said = pushed.git(*back)
+    assert "pull" not in said.err, said.err
+    assert pushed.read(OLD) == ONE
+    assert not pushed.exists(NEW)
+
+
+def test_a_second_model_with_the_same_bytes_needs_no_download(pushed: Sandbox, place: Path) -> None:
+    pushed.git("switch", "-c", "two")
+    pushed.write(NEW, ONE)
+    pushed.commit("A copy")
+    pushed.git("push", "-u", "origin", "two")
+    pushed.git("switch", "main")
+    assert not pushed.exists(NEW)
+    pushed.models("pull")
+    assert not list((pushed / ".git/models/objects").glob("*/*"))
+    for file in place.rglob("*.pt"):
+        file.unlink()
+    said = pushed.git("switch", "two")
+    assert "pull" not in said.err, said.err
+    assert pushed.read(NEW) == pushed.read(OLD) == ONE
+
+
 def test_a_deleted_file_is_missing_until_the_entry_is_removed(pushed: Sandbox) -> None:
     (pushed / OLD).unlink()
     pushed.git("commit", "-am", "Nothing", code=1)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.test_crash import MOST, SIZE, inside, needs_strace, recover, whole
+from tests.e2e.test_crash import SIZE, every_step, needs_strace, whole
 from tests.helpers import team
 from tests.helpers.sandbox import Sandbox, weights
 from tests.helpers.team import MODEL, holds, objects
@@ -22,32 +22,6 @@ pytestmark = pytest.mark.slow
 def two(made: Callable[[str], Path], tmp_path: Path) -> Sandbox:
     """Version 1 is checked out, version 2 on the branch `two` lies in the store, both are pushed."""
     return team.copy(made("two"), tmp_path)
-
-
-def killed(repo: Sandbox, call: str, step: int, *command: str) -> bool:
-    """Run a command whose processes each die (SIGKILL) before their `step`th such system call; False if it ended.
-
-    strace counts each system call by itself.
-    """
-    traced = ("strace", "-f", "-qq", "-o", ".git/trace.out", "-e", f"trace={call}")
-    done = subprocess.run(
-        [*traced, "-e", f"inject={call}:signal=KILL:when={step}", *command], cwd=repo.root, capture_output=True
-    )
-    return done.returncode != 0 or "killed by SIGKILL" in (repo / ".git/trace.out").read_text()
-
-
-def every_step(repo: Sandbox, again: Callable[[int], tuple[str, ...]], check: Callable[[int], None]) -> int:
-    """Kill what `again(turn)` prepares and names, at every visible step in turn, and `check`; the number of turns."""
-    turn = 0
-    for call in ("fsync", "link", "rename", "unlink"):
-        for step in range(1, MOST):
-            turn += 1
-            got_killed = killed(repo, call, step, *inside(repo, *again(turn)))
-            recover(repo)
-            check(turn)
-            if not got_killed:
-                break
-    return turn
 
 
 def backed_up(folder: Path) -> set[bytes]:
