@@ -340,6 +340,64 @@ def test_amend_all_records_a_changed_model(second: Sandbox) -> None:
     recorded(second, {PATH: TWO})
 
 
+@pytest.mark.parametrize("verb", ["merge", "squash", "cherry-pick", "revert", "rebase"])
+def test_a_second_version_staged_in_the_middle_of_something_is_recorded(second: Sandbox, verb: str) -> None:
+    (second / PATH).write_bytes(ONE)
+    second.write("train.py", "first\n")
+    second.commit("First")
+    second.git("switch", "-c", "side")
+    second.write("train.py", "side\n")
+    second.commit("Side")
+    second.git("switch", "main")
+    second.write("train.py", "main\n")
+    second.commit("Main")
+    start = {
+        "merge": ("merge", "side"),
+        "squash": ("merge", "--squash", "side"),
+        "cherry-pick": ("cherry-pick", "side"),
+        "revert": ("revert", "HEAD^"),
+        "rebase": ("rebase", "side"),
+    }[verb]
+    assert "CONFLICT" in second.git(*start, code=None).out
+    second.write("train.py", "both\n")
+    second.write(PATH, TWO)
+    second.git("add", "train.py")
+    second.git("add", "-f", PATH)
+    second.git("commit", "--no-edit")
+    if verb == "rebase":
+        second.git("rebase", "--continue")
+    recorded(second, {PATH: TWO})
+    assert second.read("train.py") == b"both\n"
+
+
+def test_a_weight_that_rebase_continue_commits_past_the_hooks_is_named_with_the_way_out(work: Sandbox) -> None:
+    work.git("switch", "-c", "side")
+    work.write("train.py", "side\n")
+    work.commit("Side")
+    work.git("switch", "main")
+    work.write("train.py", "main\n")
+    work.commit("Main")
+    work.git("rebase", "side", code=1)
+    work.write("train.py", "both\n")
+    work.write(PATH, ONE)
+    work.git("add", "-A")
+    work.git("rebase", "--continue")
+    said = work.models("status").out
+    assert f"past the hooks         {PATH}" in said and "git models migrate history" in said
+    work.git("commit", "--amend", "--no-edit")
+    recorded(work, {PATH: ONE})
+
+
+def test_a_second_version_in_a_linked_worktree_is_recorded(second: Sandbox, tmp_path: Path) -> None:
+    second.git("worktree", "add", "-b", "side", str(tmp_path / "linked"))
+    linked = Sandbox(tmp_path / "linked")
+    assert linked.read(PATH) == ONE
+    linked.write(PATH, TWO)
+    linked.git("add", "-f", PATH)
+    linked.git("commit", "-m", "Version 2")
+    recorded(linked, {PATH: TWO}, store=second / ".git/models/objects")
+
+
 def test_a_second_version_in_a_users_own_index_is_recorded(second: Sandbox) -> None:
     own = {"GIT_INDEX_FILE": str(second / ".git/own-index")}
     second.git("read-tree", "HEAD", env=own)

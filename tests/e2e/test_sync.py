@@ -217,6 +217,19 @@ def test_a_rebase_that_stops_for_an_edit_ends_with_the_right_model(ready: Sandbo
     assert ready.status() == []
 
 
+def test_a_rebase_with_exec_ends_with_the_right_model(ready: Sandbox) -> None:
+    two_versions(ready)
+    ready.git("switch", "two")
+    ready.write("notes.txt", "more\n")
+    ready.commit("Notes")
+    ready.git("switch", "-c", "three", "main")
+    ready.write("code.py", "code\n")
+    ready.commit("Code")
+    ready.git("rebase", "--exec", "true", "--exec", "git status", "two")
+    assert holds(ready, 2)
+    assert ready.status() == []
+
+
 def test_an_aborted_rebase_ends_with_the_right_model(ready: Sandbox) -> None:
     twenty(ready)
     ready.git("switch", "main")
