@@ -32,7 +32,7 @@ def _compared(repo: Repo) -> tuple[str, str, str]:
     """The file, its text, and the text that it should have."""
     file = os.path.join(repo.common, "info", "exclude")
     old = _read(file)
-    recorded = sorted({path for m in manifests.everywhere(repo) for path in m.models})
+    recorded = sorted({path for m in manifests.everywhere(repo, on_disk=True) for path in m.models})
     crowds = {_crowd(p) for p in recorded} if len(recorded) > _EXACT else set()
     tracked = tracked_in_history(repo, {*recorded, *crowds})
     lines = lines_for([p for p in recorded if p not in tracked], tracked)

@@ -172,26 +172,35 @@ def note_synced(repo: Repo, raw: bytes | None, due: bool = False) -> None:
     os.replace(temp, file)
 
 
-def everywhere(repo: Repo) -> list[Manifest]:
-    """The manifests of HEAD, index and work tree of every worktree; a broken one counts as empty."""
+def everywhere(repo: Repo, on_disk: bool = False) -> list[Manifest]:
+    """The manifests of HEAD, index and work tree of every worktree; a broken one counts as empty.
+
+    With `on_disk`, HEAD's has only the models that are there: git moves HEAD after it changed the other two.
+    """
     found = []
     listing = git.run("worktree", "list", "--porcelain")
     tops = [os.fsdecode(line[9:]) for line in listing.split(b"\n") if line.startswith(b"worktree ")]
+    head, staged = f"HEAD:{manifest.NAME}", f":{manifest.NAME}"
     for top in dict.fromkeys([repo.top, *tops]):
         if not os.path.isdir(top):
             continue
         env = None if top == repo.top else git.elsewhere()
         try:
-            raws = list(index.blobs([f"HEAD:{manifest.NAME}", f":{manifest.NAME}"], cwd=top, env=env).values())
+            raws = index.blobs([head, staged], cwd=top, env=env)
         except git.GitError:
-            raws = []  # a worktree whose repository is gone, a partial clone without the blob and a network
+            raws = {}  # a worktree whose repository is gone, a partial clone without the blob and a network
+        now = [raws.get(staged, b"")]
         try:
-            raws.append(_data(top))
+            now.append(_data(top))
         except (OSError, ManifestError):
             pass
-        for raw in dict.fromkeys(raws):
+        for raw in dict.fromkeys([*now, raws.get(head, b"")]):
             try:
-                found.append(parse(repo, raw))
+                known = parse(repo, raw)
             except ManifestError:
                 continue
+            if on_disk and raw not in now:
+                there = {p: e for p, e in known.models.items() if os.path.lexists(os.path.join(top, p))}
+                known = known._replace(models=there)
+            found.append(known)
     return found

@@ -10,6 +10,7 @@ import pytest
 
 from git_models import excludes, objects, repo
 from tests.helpers.sandbox import Sandbox
+from tests.helpers.team import MODEL, retrain
 
 SKIP = {"GIT_MODELS_SKIP": "1"}
 
@@ -113,3 +114,60 @@ def test_a_full_disk_leaves_the_lines_of_the_user(crowded: Sandbox, monkeypatch:
 
 def test_nothing_recorded_needs_no_line() -> None:
     assert excludes.lines_for([]) == []
+
+
+def test_what_nothing_names_any_more_is_seen_by_git_again(ready: Sandbox) -> None:
+    def new_model() -> None:
+        ready.weight("new.pt", seed=3)
+        ready.commit("Another")
+        assert ready.status() == []
+
+    def seen() -> bool:
+        ready.weight("new.pt", seed=4)
+        assert f"/{MODEL}" in _lines(ready)
+        return ready.status() == ["?? new.pt"]
+
+    new_model()
+    ready.git("reset", "--hard", "HEAD^")
+    assert seen()
+    (ready / "new.pt").unlink()
+    ready.git("switch", "-c", "side")
+    new_model()
+    ready.git("switch", "main")
+    assert seen()
+    (ready / "new.pt").unlink()
+    ready.git("merge", "side")
+    ready.models("rm", "new.pt")
+    ready.git("commit", "-m", "Remove")
+    assert seen()
+
+
+def test_in_a_conflict_the_recorded_models_stay_hidden(ready: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ready.root)
+    ready.git("config", "merge.git-models.driver", "false")
+    ready.git("switch", "-c", "side")
+    retrain(ready, 2)
+    ready.git("switch", "main")
+    retrain(ready, 3)
+    ready.git("merge", "side", code=1)
+    ready.write("models.yaml", b"<<<<<<< ours\n" + ready.read("models.yaml"))
+    excludes.rebuild(repo.find())
+    assert f"/{MODEL}" in _lines(ready)
+
+
+def test_the_models_of_every_worktree_have_their_lines_until_it_is_gone(ready: Sandbox, tmp_path: Path) -> None:
+    ready.git("worktree", "add", "-b", "side", str(tmp_path / "linked"))
+    linked = Sandbox(tmp_path / "linked")
+    linked.weight("side.pt", seed=3)
+    linked.commit("Another")
+    for tree in (ready, linked):
+        tree.models("pull")
+        assert {"/side.pt", f"/{MODEL}"} <= _lines(ready)
+        assert tree.status() == []
+    ready.git("worktree", "remove", "--force", str(linked.root))
+    ready.models("pull")
+    assert "/side.pt" not in _lines(ready)
+
+
+def _lines(repo: Sandbox) -> set[str]:
+    return set(repo.read(".git/info/exclude").decode().splitlines())
