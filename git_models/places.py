@@ -143,18 +143,23 @@ def by_name(repo: Repo, known: Manifest, text: str) -> Place:
 def approved(repo: Repo, name: str, url: str) -> bool:
     """Whether a place that only the manifest names is as good as this clone's own.
 
-    Release stores of this clone's own git remotes are; a folder, too, when the repository itself
-    came from this machine's file system. Everything else needs `git models remote trust`.
+    Release stores of this clone's own git remotes are. Everything else needs `git models remote trust`.
     """
     if url in (repo.config.trusted.get(name), repo.config.urls.get(name)):
         return True
     git_urls = [u for urls in repo.config.git_remotes.values() for u in urls]
-    if url.startswith("file:"):
-        return any(u.startswith(("/", "file://", "./", "../")) for u in git_urls) or not git_urls
     host = remotes.github_host(url)
     # That git itself talks to this repository there is as good as a declaration of the host.
     own = [d for u in git_urls if host and (d := remotes.from_git_remote(u, {host}))]
     return remotes.same_store(url, own)
+
+
+def near(repo: Repo, url: str) -> bool:
+    """Whether a place is a folder of the file system that this clone itself came from: its other clones see it, too."""
+    git_urls = [u for urls in repo.config.git_remotes.values() for u in urls]
+    return url.startswith("file:") and (
+        not git_urls or any(u.startswith(("/", "file://", "./", "../")) for u in git_urls)
+    )
 
 
 def connect(repo: Repo, place: Place, patience: float = 30, wait: Callable[[float, str], None] | None = None) -> Remote:
@@ -179,9 +184,10 @@ def need_writable(place: Place) -> None:
 
 
 def _named_by_manifest(repo: Repo, name: str, url: str) -> Place:
-    """A place of the manifest: ours, one that strangers may read (releases, a web server), or not approved."""
+    """A place of the manifest: ours, one that may be read (releases, web servers, a folder near us), or neither."""
     own = approved(repo, name, url)
     public = url.startswith(("https://", "hf://")) or remotes.github_host(url) in {"github.com", *_hosts(repo)}
+    public = public or near(repo, url)
     return Place(name, url, "manifest", own or public, anonymous=public and not own)
 
 

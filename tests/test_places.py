@@ -184,3 +184,22 @@ def test_a_public_place_is_read_as_by_a_stranger_and_never_written_to(work: Sand
     with pytest.raises(ModelsError):
         places.need_writable(place)
     assert url not in [p.url for p in places.for_push(here(work), names(url))]
+
+
+@pytest.mark.parametrize("origin", ["/srv/git/repo.git", "file:///srv/git/repo.git", "../repo.git", ""])
+def test_a_folder_beside_the_repository_is_read_unasked_and_waits_for_approval_before_it_gets_a_model(
+    work: Sandbox, origin: str
+) -> None:
+    url = "file:///srv/drop"
+    if origin:
+        work.git("remote", "set-url", "origin", origin)
+    else:
+        work.git("remote", "remove", "origin")
+    place = first(work, url)
+    assert place.approved
+    with pytest.raises(ModelsError, match="not approved"):
+        places.need_writable(place)
+    with pytest.raises(ModelsError, match="not approved"):
+        places.for_push(here(work), names(url))
+    work.git("config", "models.github.trusted", url)
+    assert places.for_push(here(work), names(url)) == [first(work, url)]

@@ -95,7 +95,7 @@ def _add(here: Repo, known: Manifest, args: argparse.Namespace, out: Output) -> 
     if before != url:
         raise ModelsError(f"{name} is {before} already", f"git models remote remove {word(name)}")
     # A folder helps only readers on the same machines: those who cloned from its file system.
-    shared = not args.local and (not url.startswith("file:") or places.approved(here, name, url))
+    shared = not args.local and (not url.startswith("file:") or places.near(here, url))
     remote = remotes.open(url, name, remotes.Options(top=here.top))  # says what is not installed
     first = remote.writable and not here.config.remote
     if shared and known.remotes.get(name) != url:
