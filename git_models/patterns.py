@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from itertools import count
+
+from git_models.paths import CONTROLS
 
 DEFAULT_TRACK = (
     "*.pt",
@@ -21,6 +24,19 @@ DEFAULT_TRACK = (
 """What a commit may not carry unless `models.track` says otherwise."""
 
 
+WILDCARDS = 5
+"""The most `*` and `**` in one glob of a manifest: with eight, git takes half a minute for one long path."""
+
+
+def fault(glob: str) -> str:
+    """Why a glob may not stand in a manifest, as the end of "GLOB …"; "" if it may."""
+    if re.search(CONTROLS, glob):
+        return "holds a line break or a control character"
+    if len(re.findall(r"\*+", glob)) > WILDCARDS:
+        return f"has more than {WILDCARDS} wildcards"
+    return ""
+
+
 def matches(patterns: Sequence[str], path: str) -> bool:
     """Whether the last pattern that fits `path` is not an exception (`!glob`).
 
@@ -35,9 +51,10 @@ def matches(patterns: Sequence[str], path: str) -> bool:
 def _compiled(patterns: tuple[str, ...]) -> Callable[[str], bool]:
     """One regular expression for each run of patterns that say the same, the last run first."""
     runs: list[tuple[bool, list[str]]] = []
+    groups = count()
     for pattern in patterns:
         wanted = not pattern.startswith("!")
-        glob = _regex(pattern if wanted else pattern[1:])
+        glob = _regex(pattern if wanted else pattern[1:], lambda: f"g{next(groups)}")
         if not runs or runs[-1][0] is not wanted:
             runs.append((wanted, []))
         runs[-1][1].append(glob)
@@ -52,30 +69,54 @@ def _compiled(patterns: tuple[str, ...]) -> Callable[[str], bool]:
     return test
 
 
-def _regex(glob: str) -> str:
-    """A regular expression for one glob without its `!`."""
+def _regex(glob: str, group: Callable[[], str]) -> str:
+    """A regular expression for one glob without its `!`; `group` gives an unused name.
+
+    What follows a wildcard is taken where it comes first and not given back for the sake of a later wildcard:
+    another place would only leave less for the rest. So a hostile glob takes no longer than others.
+    """
+
+    def once(start: int) -> str:
+        """`out` with its end from `start` on as an atomic group, in words that Python 3.10 knows."""
+        if start < 0:
+            return out
+        name = group()
+        return f"{out[:start]}(?=(?P<{name}>{out[start:]}))(?P={name})"
+
     inside = glob.endswith("/")
     body = glob.strip("/")
     out = "" if "/" in glob.rstrip("/") else "(?:.*/)?"
     i = 0
+    folders = star = -1  # where in `out` the last `**/` begins, and the last `*` of this name
     while i < len(body):
         rest = body[i:]
         if rest.startswith("**/") and (i == 0 or body[i - 1] == "/"):
-            out, i = out + "(?:.*/)?", i + 3
+            out = once(folders)
+            folders, star = len(out), -1
+            out, i = out + "(?:.*?/)??", i + 3
         elif rest == "**" and (i == 0 or body[i - 1] == "/"):
             out, i = out + ".+", i + 2
         elif rest[0] == "*":
-            out, i = out + "[^/]*", i + len(rest) - len(rest.lstrip("*"))
+            out = once(star)
+            star = len(out)
+            out, i = out + "[^/]*?", i + len(rest) - len(rest.lstrip("*"))
         elif rest[0] == "?":
             out, i = out + "[^/]", i + 1
-        elif (found := re.match(r"\[(!?)(\]?[^\]]*)\]", rest)) is not None:
-            members = re.sub(r"([\\\[^&~|])", r"\\\1", found[2])
-            out, i = f"{out}(?!/)[{'^' if found[1] else ''}{members}]", i + found.end()
+        elif (found := re.match(r"\[(!|(?!!))(\]?[^\]]+|\])\]", rest)) is not None:
+            out, i = out + _class(found[2], bool(found[1])), i + found.end()
         elif rest[0] == "\\" and len(rest) > 1:
             out, i = out + re.escape(rest[1]), i + 2
         else:
+            star = -1 if rest[0] == "/" else star
             out, i = out + re.escape(rest[0]), i + 1
     return f"(?:{out}{'/.+' if inside else '(?:/.+)?'})"
+
+
+def _class(members: str, others: bool) -> str:
+    """One character that is among `members` (or is not); a range that runs backwards holds none."""
+    found = re.findall("(.)-(.)|(.)", members, re.S)
+    kept = "".join(f"{re.escape(a)}-{re.escape(b)}" if a and a <= b else re.escape(one) for a, b, one in found)
+    return f"(?!/)[{'^' if others else ''}{kept}]" if kept else "[^/]" if others else "(?!)"
 
 
 def pathspecs(patterns: Sequence[str]) -> list[str]:

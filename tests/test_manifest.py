@@ -125,6 +125,8 @@ def test_line_ends_a_bom_and_a_missing_final_newline_change_nothing(change: obje
         (b'version: 1\nremotes: {x: {url: "https://me:pw@h/"}}\n', 2, "password"),
         (one(f'    md5: "{MD5}"\n    urls: ["https://h/x?X-Amz-Signature=0"]\n'), 5, "signature"),
         (one(f'    md5: "{MD5}"\n    urls: ["https://h/x?token=abcdef"]\n'), 5, "token"),
+        (b'version: 1\ntrack: ["*.bin\\n:(exclude)*"]\n', 2, "line break"),
+        (b'version: 1\ntrack: ["*.pt",\n "*a*a*a*a*a*b"]\n', 3, "more than 5 wildcards"),
         (b'version: 1\nactive: {"../x": "a.pt"}\n', 2, "no name"),
         (b'version: 1\nactive: {x: "../a.pt@1"}\n', 2, "no name"),
         (b'version: 1\nactive: {x: "a@b/../../c.pt@1"}\n', 2, "no name"),

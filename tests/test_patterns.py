@@ -6,9 +6,13 @@ import os
 import pickle
 import subprocess
 import time
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from git_models.patterns import DEFAULT_TRACK, lfs_pointer, looks_like_text, matches, page, pathspecs
 
@@ -45,11 +49,46 @@ def test_other_files_are_no_weights(path: str) -> None:
         (["a+b(1).pt"], "a+b(1).pt", True),
         (["\\!x.pt"], "!x.pt", True),
         (["[.pt"], "[.pt", True),
+        (["[].pt"], "[].pt", True),
+        (["[!].pt"], "[!].pt", True),
+        (["[]].pt"], "].pt", True),
+        (["[!]].pt"], "].pt", False),
+        (["[z-a].pt"], "b.pt", False),
+        (["[!z-a].pt"], "b.pt", True),
+        (["[z-ak].pt"], "k.pt", True),
+        (["[a--].pt", "[[b].pt", "[a&&b].pt"], "&.pt", True),
         ([], "a.pt", False),
     ],
 )
 def test_globs_mean_what_they_mean_in_gitignore(patterns: list[str], path: str, wanted: bool) -> None:
     assert matches(patterns, path) is wanted
+
+
+def plainly(glob: Sequence[str], path: Sequence[str]) -> bool:
+    """Whether `*`, `**` and letters fit, tried in every way."""
+    if not glob:
+        return not path
+    if glob[0] == "**":
+        rests = range(1, len(path) + 1) if len(glob) == 1 else range(len(path))
+        return any(plainly(glob[1:], path[at:]) for at in rests)
+    return bool(path) and fnmatchcase(path[0], glob[0]) and plainly(glob[1:], path[1:])
+
+
+@given(
+    st.lists(st.sampled_from(["a", "*", "**", "a*", "*a*b", "*ab*a", "*b"]), min_size=2, max_size=6),
+    st.lists(st.text("ab", min_size=1, max_size=4), min_size=1, max_size=6),
+)
+def test_a_glob_fits_whenever_some_way_of_reading_it_does(glob: list[str], path: list[str]) -> None:
+    fits = any(plainly(glob, path[: at + 1]) for at in range(len(path)))
+    assert matches(["/".join(glob)], "/".join(path)) is fits
+
+
+@pytest.mark.parametrize("hostile", ["*a", "**/", "**/a/", "**/*a*a/", "?*", "[a-z]*"])
+@pytest.mark.parametrize("path", ["a" * 1000, "a/" * 500 + "a", "aaaa/" * 200 + "a"])
+def test_no_glob_takes_long(hostile: str, path: str) -> None:
+    start = time.perf_counter()
+    assert not matches([hostile * 100 + "!"], path)
+    assert time.perf_counter() - start < 1
 
 
 @pytest.mark.parametrize(

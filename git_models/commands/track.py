@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Sequence
 
 from git_models import githooks, manifests, patterns, recording, repo
@@ -37,13 +36,9 @@ def _excepted(track: Sequence[str], glob: str) -> bool:
 def check(globs: Sequence[str]) -> None:
     """Raise UsageError for what is no pattern."""
     for glob in globs:
-        bad = not glob.strip("/! ") or glob.startswith("!") or re.search(r"[\x00-\x1f\x7f]", glob)
-        try:
-            patterns.matches([glob], "x")
-        except re.error:
-            bad = True
-        if bad:
-            raise UsageError(f"{glob!r} is no pattern", "git models track '*.bin'   # untrack makes exceptions")
+        nothing = not glob.strip("/! ") or glob.startswith("!")
+        if reason := "is no pattern" if nothing else patterns.fault(glob):
+            raise UsageError(f"{glob!r} {reason}", "git models track '*.bin'   # untrack makes exceptions")
 
 
 def save(here: Repo, old: Sequence[str], new: Sequence[str], out: Output) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from git_models import paths, urls
+from git_models import paths, patterns, urls
 from git_models.errors import ManifestError, PathError
 from git_models.manifest.tree import Map, Seq, Text, decode, fail, line, load, no_collection, number_like, value
 from git_models.manifest.values import EMPTY, Entry, Manifest, Part, Version
@@ -50,7 +50,7 @@ def build(tree: Map) -> Manifest:
         raise fail(f"{inside!r} lies under {folder!r}, which is a model and not a folder", line(here))
     active = {str(name): _active(name, node) for name, node in _map(tree, "active").items()}
     ordered = {path: models[path] for path in sorted(models)}
-    return Manifest(1, remotes, ordered, _texts(tree, "track"), active)
+    return Manifest(1, remotes, ordered, _globs(tree, "track"), active)
 
 
 def warnings(manifest: Manifest) -> list[str]:
@@ -194,11 +194,14 @@ def _name(node: Map, key: str) -> str:
     return found
 
 
-def _texts(node: Map, key: str) -> tuple[str, ...]:
+def _globs(node: Map, key: str) -> tuple[str, ...]:
+    """Globs; git is asked with them as well, one a line."""
     found = _seq(node, key)
     for child in found:
         if type(child) is not Text or not child:
             raise fail(f"{key} must be a list of texts", line(child))
+        if reason := patterns.fault(child):
+            raise fail(f"{key}: {str(child)!r} {reason}", line(child))
     return tuple(map(str, found))
 
 

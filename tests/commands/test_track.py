@@ -61,7 +61,7 @@ def test_without_a_pattern_it_lists_them_with_their_source(repo: Sandbox, name: 
 
 
 @pytest.mark.parametrize("name", ["track", "untrack"])
-@pytest.mark.parametrize("glob", ["", "!*.pt", "/", "a\nb"])
+@pytest.mark.parametrize("glob", ["", "!*.pt", "/", "a\nb", "*a*a*a*a*a*b"])
 def test_what_is_no_pattern_is_refused(repo: Sandbox, name: str, glob: str) -> None:
     before = snapshot(repo)
     repo.models(name, glob, code=2)
