@@ -33,6 +33,11 @@ def install(repo: Repo) -> None:
         _write(_file(repo), "".join(lines) + text)
 
 
+def installed(repo: Repo) -> bool:
+    """Whether `setup` was here; the hooks ask the same."""
+    return git.call("config", "--local", f"merge.{NAME}.driver", cwd=repo.top, ok=(0, 1))[0] == 0
+
+
 def _is_free(repo: Repo) -> bool:
     """Has nobody said yet how models.yaml is to be compared?"""
     return git.text("check-attr", "diff", "--", manifest.NAME, cwd=repo.top).endswith(": unspecified")

@@ -8,7 +8,7 @@ import sys
 from importlib import import_module
 from typing import NamedTuple
 
-from git_models import git, patterns
+from git_models import driver, git, patterns
 from git_models.errors import ModelsError, word
 from git_models.manifest import Manifest
 from git_models.repo import Repo
@@ -46,6 +46,12 @@ def folder(repo: Repo) -> str:
     return os.path.join(repo.top, git.text("rev-parse", "--git-path", "hooks", cwd=repo.top))
 
 
+def _heeded(repo: Repo) -> bool:
+    """Whether our hooks do anything here: in a folder that other repositories share, only after `setup`."""
+    own = os.path.realpath(os.path.join(repo.common, "hooks"))
+    return os.path.realpath(folder(repo)) == own or driver.installed(repo)
+
+
 def text(event: str) -> str:
     """The shim for an event, for the interpreter and package that run now."""
     package = os.path.dirname(os.path.abspath(__file__))
@@ -65,7 +71,7 @@ def _shipped(name: str) -> str:
 def look(repo: Repo) -> list[Hook]:
     """How each event's hook stands."""
     found = []
-    where = folder(repo)
+    where, heeded = folder(repo), _heeded(repo)
     for event in EVENTS:
         file = os.path.join(where, event)
         chained = os.path.lexists(file + CHAINED)
@@ -77,6 +83,8 @@ def look(repo: Repo) -> list[Hook]:
             state = "none"
         elif MARK not in said[:200]:
             state = "foreign"
+        elif not heeded:
+            state = "none"
         else:
             state = "ours" if said == os.fsencode(text(event)) and os.access(file, os.X_OK) else "old"
         found.append(Hook(event, file, state, chained))
@@ -102,7 +110,7 @@ def uploads(repo: Repo) -> bool:
     if not os.access(file, os.X_OK):
         return False
     if MARK in said[:200]:
-        return True
+        return _heeded(repo)
     if FRAMEWORK not in said:
         return False
     if MARK in (_read(file + LEGACY) or b"") and os.access(file + LEGACY, os.X_OK):

@@ -4,34 +4,29 @@
 python='@PYTHON@'
 package='@PACKAGE@'
 
-# A commit can put a grep where we stand: programs come from absolute folders outside the work tree. The hook
-# that was here before and Python get PATH as it is.
+# A commit can put a grep where we stand: programs come from absolute folders outside the work tree, links
+# followed. The hook that was here before and Python get PATH as it is.
 everywhere=$PATH
-case :$PATH: in
-*:[!/]* | *:"$PWD"[:/]*)
-	kept=
+outside() {
+	cd -P . && here=$PWD
 	set -f
 	IFS=:
 	for folder in $PATH; do
-		case $folder in
-		[!/]* | '' | "$PWD" | "$PWD"/*) ;;
-		*) kept=$kept:$folder ;;
-		esac
+		case $folder in /*) cd -P "$folder" 2>/dev/null || continue ;; *) continue ;; esac
+		case $PWD/ in "$here"/*) ;; *) printf ':%s' "$folder" ;; esac
 	done
-	unset IFS
-	set +f
-	PATH=${kept:-:/usr/bin:/bin}
-	PATH=${PATH#:}
-	;;
-esac
+}
+PATH=$(outside)
+PATH=${PATH:-:/usr/bin:/bin}
+PATH=${PATH#:}
 
 # The hook that was here before runs first, with the same arguments and the same input. Some shell
 # hooks (Husky's) ask for their own name, so a shell is given it.
 before=${0%/*}/@NAME@.before-git-models
 earlier() {
 	IFS= read -r line <"$before"
-	case $line in
-	'#!'*/*sh | '#!'*/*sh\ -*) PATH=$everywhere ${line#??} -c 'file=$1; shift; . "$file"' "${0%/*}/@NAME@" "$before" "$@" ;;
+	case ${line%% -*} in
+	'#!'*[/\ ]sh | '#!'*[/\ ]bash | '#!'*[/\ ]dash | '#!'*[/\ ]ash | '#!'*[/\ ]ksh | '#!'*[/\ ]zsh) PATH=$everywhere ${line#??} -c 'file=$1; shift; . "$file"' "${0%/*}/@NAME@" "$before" "$@" ;;
 	*) PATH=$everywhere "$before" "$@" ;;
 	esac
 }
@@ -58,6 +53,11 @@ case @NAME@ in fsmonitor) printf 'git-models\000/\000' ;; esac
 [ -z "$GIT_MODELS_SKIP$GIT_MODELS_RUNNING" ] || exit 0
 dir=${GIT_DIR:-.git}
 state=$dir/models
+# A folder that core.hooksPath names may serve every repository: only those that were set up are ours.
+case @NAME@:$0 in
+fsmonitor:* | *:"$dir"/hooks/*) ;;
+*) git config --local merge.git-models.driver >/dev/null || exit 0 ;;
+esac
 
 # Start Python for this event and end with its answer. Only a pre-* hook may stop git.
 start() {

@@ -85,7 +85,17 @@ def test_a_hook_without_an_interpreter_line_runs_as_it_did(repo: Sandbox, place:
     recorded(repo, {PATH: ONE})
 
 
-FOLDERS = (".", "", "tools", "../repo/tools", "{top}", "{top}/tools", "/usr/bin:")
+FOLDERS = (
+    ".",
+    "",
+    "tools",
+    "../repo/tools",
+    "{top}",
+    "{top}/tools",
+    "/usr/bin:",
+    "{top}/../alias/tools",
+    "{top}/../tools",
+)
 """What may stand in PATH, or in front of it: whoever has it there runs what a commit brings once `ls` is typed."""
 
 
@@ -94,6 +104,8 @@ def _trap(repo: Sandbox) -> None:
     for name in ("cat", "cmp", "cut", "find", "git", "grep", "ps", "sh", "tail", "tr", "xargs"):
         for folder in ("", "tools/"):
             repo.write(f"{folder}{name}", f'#!/bin/sh\n/usr/bin/touch "{repo.root}/ran"\nexit 3\n').chmod(0o755)
+    (repo.root.parent / "alias").symlink_to(repo.root)
+    (repo.root.parent / "tools").symlink_to("repo/tools")
 
 
 @pytest.mark.parametrize("folders", FOLDERS)
@@ -104,8 +116,9 @@ def test_a_shim_looks_for_programs_outside_the_work_tree(repo: Sandbox, folders:
     hook = _hook(repo / ".git/hooks", "post-index-change", githooks.text("post-index-change"))
     path = f"{folders.format(top=repo.root)}:{os.environ['PATH']}"
     for env in ({"PATH": path}, {"PATH": folders.format(top=repo.root) or ":"}):
-        subprocess.run([hook, "1", "0"], cwd=repo.root, env=env, check=True)
-        assert not repo.exists("ran"), env
+        for here in (str(repo.root), f"{repo.root.parent}/alias"):  # a shell takes the name it is given in PWD
+            subprocess.run([hook, "1", "0"], cwd=here, env=env | {"PWD": here}, check=True)
+            assert not repo.exists("ran"), (here, env)
 
 
 @pytest.mark.slow
@@ -138,6 +151,21 @@ def test_a_shell_hook_that_asks_for_its_own_name_hears_the_one_it_had(repo: Sand
     repo.models("setup", "--remote", place.as_uri())
     repo.commit("Prepare")
     assert repo.read(".git/name") == b"pre-commit .git/hooks\n"
+
+
+@pytest.mark.parametrize("first", ["#!{}/fish", "#!{}/csh -f", "#! {}/push", "#!/usr/bin/env swish"])
+def test_an_interpreter_of_another_language_is_given_the_hook_as_a_file(
+    repo: Sandbox, place: Path, tmp_path: Path, first: str
+) -> None:
+    for name in ("fish", "csh", "push", "swish"):
+        tmp_path.joinpath(name).write_text('#!/bin/sh\n[ "$1" != -f ] || shift\ncat "$1" >.git/seen\n')
+        tmp_path.joinpath(name).chmod(0o755)
+    _hook(repo / ".git/hooks", "pre-commit", f"{first.format(tmp_path)}\nset x = 1\n")
+    repo.models("setup", "--remote", place.as_uri())
+    repo.write("a.py")
+    repo.git("add", "a.py")
+    repo.git("commit", "-m", "Code", env={"PATH": f"{os.environ['PATH']}:{tmp_path}"})
+    assert repo.read(".git/seen").endswith(b"\nset x = 1\n")
 
 
 def test_setup_again_changes_nothing_and_uninstall_gives_back_every_byte_and_mode(repo: Sandbox, place: Path) -> None:
@@ -187,6 +215,34 @@ def test_hooks_go_where_core_hookspath_says(repo: Sandbox, place: Path, home: Pa
     assert not (repo / ".git/hooks/pre-commit").exists()
     repo.models("setup", "--uninstall")
     assert _tree(folder) == before
+
+
+def test_a_folder_of_hooks_that_all_repositories_share_serves_those_that_were_set_up(
+    repo: Sandbox, place: Path, home: Path
+) -> None:
+    repo.git("config", "--global", "core.hooksPath", str(home / "hooks"))
+    _hook(home / "hooks", "post-checkout", '#!/bin/sh\necho theirs >>"$(git rev-parse --git-dir)/ran"\n')
+    repo.models("setup", "--remote", place.as_uri())
+    repo.write(PATH, ONE)
+    repo.commit("Train")
+    recorded(repo, {PATH: ONE})
+    repo.git("push", "origin", "main")
+    repo.git("worktree", "add", "-q", "../linked", "HEAD")
+    assert (repo / "../linked" / PATH).read_bytes() == ONE
+    # Nobody asked for anything in a stranger's repository, and nothing happens there.
+    stranger = Sandbox(repo.root.parent / "origin.git").clone("stranger")
+    assert stranger.read(".git/ran") == b"theirs\n"
+    assert not stranger.exists(PATH) and not (stranger / ".git/models").exists()
+    stranger.write("own.pt", TWO)
+    stranger.commit("As ever")
+    assert "own.pt" in stranger.files_at() and not (stranger / ".git/models").exists()
+    assert "no hooks are installed" in stranger.models("doctor", code=1).out
+    stranger.models("setup", "--remote", place.as_uri())
+    stranger.git("checkout", "-b", "more")
+    assert stranger.read(PATH) == ONE
+    stranger.write("another.pt", weights(4096, 3))
+    stranger.commit("Train more")
+    assert "another.pt" not in stranger.files_at()
 
 
 def _states(work: Sandbox, bin_folder: Path) -> dict[str, str]:
