@@ -15,7 +15,7 @@ from configparser import ConfigParser, Error
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from git_models import git, index, link, objects, paths, patterns
+from git_models import git, index, link, objects, paths, patterns, whereabouts
 from git_models.errors import ManifestError, ModelsError
 from git_models.hashing import Digests
 from git_models.manifest.tree import Text, decode, load, value
@@ -116,7 +116,8 @@ def collect(here: Repo, found: Sequence[Output], advance: Callable[[int], None])
     why = ""
     if lacking:
         try:
-            git.tool("dvc", "fetch", *dict.fromkeys(o.source if o.source.endswith(".dvc") else o.path for o in lacking))
+            names = dict.fromkeys(o.source if o.source.endswith(".dvc") else o.path for o in lacking)
+            git.tool("dvc", "fetch", "--", *names)
         except ModelsError as failed:
             why = f" ({failed.what.strip().splitlines()[-1]})"
         lacking = _take(here, lacking, done, advance)
@@ -145,18 +146,16 @@ def _take(
 
 
 def _copy(here: Repo, item: Output, file: str, advance: Callable[[int], None]) -> Digests | None:
+    # A commit can put a link there: to a device, or to a file that is no model of theirs.
     try:
-        source = (
-            link.open_file(here.top, item.path)
-            if file == here.path(item.path)
-            else os.open(file, os.O_RDONLY | os.O_CLOEXEC)
-        )
+        own = file == here.path(item.path)
+        source = os.fdopen(link.open_file(here.top, item.path), "rb") if own else whereabouts.open_plain(file)
     except (OSError, ModelsError):
         return None
-    try:
-        draft = objects.draft_file(here.models, source, advance)
-    finally:
-        os.close(source)
+    with source:
+        if item.size not in (-1, os.fstat(source.fileno()).st_size):
+            return None
+        draft = objects.draft_file(here.models, source.fileno(), advance)
     if draft.digests.md5 != item.md5:
         objects.discard(draft)
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
@@ -55,3 +56,25 @@ def test_old_caches_and_odd_files_of_dvc(repo: Sandbox, place: Path) -> None:
     assert repo.read(".gitignore") == b"*.log\n" and "sub/best.pt.dvc" not in repo.files_at()
     for name, why in (("all.pt", "a folder"), ("got.pt", "imported"), ("up.pt", "no name"), ("bad.dvc", "YAML")):
         assert any(line.startswith((f"{name} stays", f"../{name} stays")) and why in line for line in said.splitlines())
+
+
+def test_what_a_stranger_put_in_the_way_of_dvc_is_neither_waited_for_nor_an_option(
+    repo: Sandbox, place: Path, tmp_path: Path
+) -> None:
+    """Links in a committed cache, to a device without an end and to a pipe; and names that begin with a dash."""
+    repo.git("config", "models.remote", place.as_uri())
+    os.mkfifo(tmp_path / "pipe")
+    for name, target in (("a.pt", "/dev/zero"), ("--pipe.pt", str(tmp_path / "pipe"))):
+        md5 = hashlib.md5(name.encode(), usedforsecurity=False).hexdigest()
+        link = repo / f".dvc/cache/files/md5/{md5[:2]}/{md5[2:]}"
+        link.parent.mkdir(parents=True)
+        link.symlink_to(target)
+        repo.write(f"{name}.dvc", f"outs:\n- md5: {md5}\n  size: 4096\n  path: {name}\n")
+    repo.commit("With DVC")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/dvc").write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" >"{tmp_path}/asked"\nexit 1\n')
+    (tmp_path / "bin/dvc").chmod(0o755)
+    said = repo.models("migrate", "dvc", code=1, env={"PATH": f"{tmp_path}/bin:{os.environ['PATH']}"}).err
+    assert "DVC's cache and remotes lack these" in said and "nothing was changed" in said
+    assert (tmp_path / "asked").read_text().split() == ["fetch", "--", "--pipe.pt.dvc", "a.pt.dvc"]
+    assert repo.entries() == {}
