@@ -143,9 +143,9 @@ def drop_hooks(here: Repo) -> list[str]:
     """
     if any(worth == "lfs" for worth in index.attributes("filter", list(index.entries())).values()):
         return []
-    own = [p for p in index.entries() if p.rpartition("/")[2] == attributes.NAME]
-    texts = index.blobs([f":{p}" for p in own])
-    if any(attributes.lines(p, os.fsdecode(texts.get(f":{p}", b""))) for p in own):
+    own = {p: oid for p, (_, oid) in index.entries().items() if p.rpartition("/")[2] == attributes.NAME}
+    texts = index.blobs(list(own.values()))
+    if any(attributes.lines(p, os.fsdecode(texts.get(oid, b""))) for p, oid in own.items()):
         return []
     if pointers.in_history(choose.UNPUSHED, choose.EVERYTHING).pointers:
         return []

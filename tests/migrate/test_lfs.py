@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from git_models.migrate import attributes
+from git_models.migrate import attributes, lfs
+from git_models.repo import find
 from tests.helpers.messy import everything
 from tests.helpers.sandbox import Sandbox, weights
 
@@ -154,3 +155,14 @@ def test_an_object_with_other_bytes_than_its_name_says_is_not_taken(pointers: Sa
     pointers.models("migrate", "lfs", "--skip-missing")
     assert set(pointers.entries("HEAD")) == {"a.pt"}
     assert pointers.read(".gitattributes").decode() == f"/sub/b.pt{LFS}\n"
+
+
+def test_a_folder_with_a_line_break_in_its_name_hides_no_pattern(
+    repo: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repo.write("-\nx/.gitattributes", "*.txt text\n")
+    repo.write(".gitattributes", "*.pt filter=lfs diff=lfs merge=lfs -text\n")
+    repo.commit("With Git LFS")
+    hook = repo.write(".git/hooks/pre-push", '#!/bin/sh\ngit lfs pre-push "$@"\n')
+    monkeypatch.chdir(repo.root)
+    assert lfs.drop_hooks(find(str(repo.root))) == [] and hook.exists()
