@@ -123,9 +123,22 @@ def test_a_file_with_a_second_name_elsewhere_is_never_written_into(stranger: San
 
 
 def test_a_leading_dash_is_a_name_and_no_option(stranger: Sandbox) -> None:
-    victim = published(stranger, named("-rf/--upload-pack=x.pt", BYTES), named("-n", BYTES))
-    models(victim, "pull")
-    assert (victim.read("-rf/--upload-pack=x.pt"), victim.read("-n")) == (BYTES, BYTES)
+    names = ("-rf/--upload-pack=x.pt", "-n", "-delete", "--help.pt")
+    victim = published(stranger, *(named(name, BYTES) for name in names))
+    victim.models("pull")
+    assert [victim.read(name) for name in names] == [BYTES] * len(names)
+    # The hooks hand all names to find and ls.
+    victim.write("train.py", "pass\n")
+    victim.commit("Code")
+    victim.git("checkout", "-b", "other")
+    assert victim.exists("README.md") and victim.status() == []
+    assert [victim.read(name) for name in names] == [BYTES] * len(names)
+    for name in names:
+        victim.weight(name, seed=9)
+        models(victim, "add", "--", name)
+    models(victim, "mv", "--", "-n", "-m")
+    models(victim, "rm", "--", "-delete")
+    assert sorted(victim.entries()) == ["--help.pt", "-m", "-rf/--upload-pack=x.pt"]
 
 
 def test_names_that_differ_in_case_alone_are_warned_about(stranger: Sandbox) -> None:
