@@ -6,7 +6,7 @@ import os
 import shlex
 import sys
 
-from git_models import git, manifest
+from git_models import git, manifest, usertext
 from git_models.repo import Repo
 
 NAME = "git-models"
@@ -21,16 +21,15 @@ def install(repo: Repo) -> None:
     if git.text("config", "--get", f"merge.{NAME}.driver", cwd=repo.top, ok=(0, 1)) != command:
         git.run("config", f"merge.{NAME}.name", "models.yaml, model by model", cwd=repo.top)
         git.run("config", f"merge.{NAME}.driver", command, cwd=repo.top)
-    text = _read(_file(repo))
+    text = usertext.read(_file(repo))
     lines = [line for line in _LINES if line not in text]
     if _LINES[1] in lines and not _is_free(repo):
         lines.remove(_LINES[1])
     elif git.text("config", "--get", f"diff.{NAME}.xfuncname", cwd=repo.top, ok=(0, 1)) != _ENTRY:
         git.run("config", f"diff.{NAME}.xfuncname", _ENTRY, cwd=repo.top)
     if lines:
-        os.makedirs(os.path.dirname(_file(repo)), exist_ok=True)
         # The lines come first: what the user wrote below them wins, and stays as it is to the byte.
-        _write(_file(repo), "".join(lines) + text)
+        usertext.replace(_file(repo), "".join(lines) + text)
 
 
 def installed(repo: Repo) -> bool:
@@ -47,29 +46,14 @@ def uninstall(repo: Repo) -> None:
     """Take both out; the rest stays to the byte."""
     for section in (f"merge.{NAME}", f"diff.{NAME}"):
         git.run("config", "--remove-section", section, cwd=repo.top, ok=(0, 128))
-    text = before = _read(_file(repo))
+    text = before = usertext.read(_file(repo))
     for line in _LINES:
         text = text.replace(line, "", 1)
     if before and not text:
         os.unlink(_file(repo))
     elif text != before:
-        _write(_file(repo), text)
+        usertext.replace(_file(repo), text)
 
 
 def _file(repo: Repo) -> str:
     return os.path.join(repo.common, "info", "attributes")
-
-
-def _read(file: str) -> str:
-    try:
-        with open(file, encoding="utf-8", errors="surrogateescape", newline="") as stream:
-            return stream.read()
-    except FileNotFoundError:
-        return ""
-
-
-def _write(file: str, text: str) -> None:
-    temp = f"{file}.{os.getpid()}"
-    with open(temp, "w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
-        stream.write(text)
-    os.replace(temp, file)

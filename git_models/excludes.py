@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Collection, Iterable
 
-from git_models import git, layout, link, manifests, objects
+from git_models import git, layout, link, manifests, usertext
 from git_models.repo import Repo
 
 BEGIN = "# >>> git models: recorded models, rebuilt by every command >>>"
@@ -19,7 +19,7 @@ def rebuild(repo: Repo) -> None:
     """Write the block anew from the manifests of all worktrees; the rest of the file stays as it is."""
     file, old, new = _compared(repo)
     if new != old:
-        _write(file, new)
+        usertext.replace(file, new)
 
 
 def up_to_date(repo: Repo) -> bool:
@@ -31,7 +31,7 @@ def up_to_date(repo: Repo) -> bool:
 def _compared(repo: Repo) -> tuple[str, str, str]:
     """The file, its text, and the text that it should have."""
     file = os.path.join(repo.common, "info", "exclude")
-    old = _read(file)
+    old = usertext.read(file)
     recorded = sorted({path for m in manifests.everywhere(repo, on_disk=True) for path in m.models})
     crowds = {_crowd(p) for p in recorded} if len(recorded) > _EXACT else set()
     tracked = tracked_in_history(repo, {*recorded, *crowds})
@@ -42,24 +42,9 @@ def _compared(repo: Repo) -> tuple[str, str, str]:
 def remove(repo: Repo) -> None:
     """Take the block out."""
     file = os.path.join(repo.common, "info", "exclude")
-    old = _read(file)
+    old = usertext.read(file)
     if BEGIN in old:
-        _write(file, _without(old))
-
-
-def _write(file: str, text: str) -> None:
-    """Replace the file in one step: other lines in it are the user's."""
-    os.makedirs(os.path.dirname(file), exist_ok=True)
-    temp = f"{file}.{os.getpid()}"
-    try:
-        with open(temp, "w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
-            stream.write(text)
-        objects.flush([temp])
-        os.replace(temp, file)
-    except BaseException:
-        if os.path.exists(temp):
-            os.unlink(temp)
-        raise
+        usertext.replace(file, _without(old))
 
 
 def tracked_in_history(repo: Repo, paths: Iterable[str]) -> set[str]:
@@ -75,7 +60,7 @@ def tracked_in_history(repo: Repo, paths: Iterable[str]) -> set[str]:
     rows = (line.partition(" ") for line in git.text("show-ref", "--head", ok=(0, 1)).splitlines())
     # What a migration left behind, like a reflog, is not checked out by name.
     named = {oid for oid, _, name in rows if not name.startswith(BACKUP)}
-    fetched = (line.split("\t")[0] for line in _read(os.path.join(repo.git_dir, "FETCH_HEAD")).splitlines())
+    fetched = (line.split("\t")[0] for line in usertext.read(os.path.join(repo.git_dir, "FETCH_HEAD")).splitlines())
     tips = sorted(named | _existing(set(fetched)))
     file = os.path.join(repo.models, "tracked")
     seen_tips, seen_paths, hits = _remembered(file)
@@ -185,14 +170,6 @@ def _escape(path: str) -> str:
     """`path` as a pattern that matches only itself (gitignore(5))."""
     text = re.sub(r"([\\*?\[\]!#])", r"\\\1", path)
     return re.sub(r" +$", lambda m: "\\ " * len(m[0]), text)
-
-
-def _read(file: str) -> str:
-    try:
-        with open(file, encoding="utf-8", errors="surrogateescape", newline="") as stream:
-            return stream.read()
-    except FileNotFoundError:
-        return ""
 
 
 def _without(text: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from git_models import excludes, objects, repo
+from git_models import driver, excludes, objects, repo
 from tests.helpers.sandbox import Sandbox
 from tests.helpers.team import MODEL, retrain
 
@@ -99,16 +99,18 @@ def test_so_it_is_when_the_commit_that_tracks_it_comes_later(crowded: Sandbox, p
 
 def test_a_full_disk_leaves_the_lines_of_the_user(crowded: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     here = repo.find()
-    before = crowded.read(".git/info/exclude")
+    attributes = ".git/info/attributes"
+    crowded.write(attributes, crowded.read(attributes) + b"*.txt text\n")
+    before = crowded.read(".git/info/exclude"), crowded.read(attributes)
 
     def full(_files: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(objects, "flush", full)
-    for change in (excludes.rebuild, excludes.remove):
+    for change in (excludes.rebuild, excludes.remove, driver.uninstall):
         with pytest.raises(OSError, match="No space"):
             change(here)
-    assert crowded.read(".git/info/exclude") == before
+    assert (crowded.read(".git/info/exclude"), crowded.read(attributes)) == before
     assert sorted(f.name for f in (crowded / ".git/info").iterdir()) == ["attributes", "exclude"]
 
 

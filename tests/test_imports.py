@@ -50,6 +50,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "remotes",
         "repo",
         "statcache",
+        "usertext",
     ),
     "transfer": ("download", "partfile", "transfer", "upload", "workers"),
     "use cases": (

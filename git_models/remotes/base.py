@@ -13,6 +13,8 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 from git_models.errors import RemoteError, Transient
 
+BLOCK = 1 << 20
+
 Advance = Callable[[int], None]
 """Called with the number of bytes that have just moved; negative when they must be sent again."""
 
@@ -84,6 +86,19 @@ class Upload(NamedTuple):
     md5: str  # of the range, 32 hex
     label: str  # for people who look at the remote: path and version
     lasting: bool = False  # verified, and nobody will ever write to the file: a link to it is as good as a copy
+
+
+def blocks(upload: Upload, start: int, stop: int) -> Iterator[bytes]:
+    """The bytes `start` to `stop` of what is sent. Raises RemoteError when the file ends too early."""
+    with open(upload.file, "rb") as file:
+        file.seek(upload.offset + start)
+        rest = stop - start
+        while rest:
+            data = file.read(min(BLOCK, rest))
+            if not data:
+                raise RemoteError(f"{upload.file} became shorter while it was sent")
+            rest -= len(data)
+            yield data
 
 
 class Body(Protocol):

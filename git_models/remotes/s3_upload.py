@@ -5,23 +5,20 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
-from collections.abc import Iterator
 from typing import Any
 
 from git_models.errors import RemoteError
-from git_models.remotes.base import Advance, Upload
+from git_models.remotes.base import Advance, Upload, blocks
 from git_models.remotes.s3_errors import code_of
 
 PART = 64 << 20
 """Bytes of a part, unless the file would have more than 9,900 of them (S3 takes 10,000)."""
 
-BLOCK = 1 << 20
-
 
 def send(client: Any, at: dict[str, str], upload: Upload, advance: Advance) -> None:
     """Store a file in one request. Raises what boto3 raises, and RemoteError for bytes that are not as promised."""
     sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
-    for block in _blocks(upload.file, upload.offset, upload.size):
+    for block in blocks(upload, 0, upload.size):
         sha256.update(block)
         md5.update(block)
     _same(sha256.hexdigest(), upload)
@@ -46,7 +43,7 @@ def send_parts(client: Any, at: dict[str, str], upload: Upload, advance: Advance
     for index, start in enumerate(range(0, upload.size, size), 1):
         length = min(size, upload.size - start)
         md5 = hashlib.md5(usedforsecurity=False)
-        for block in _blocks(upload.file, upload.offset + start, length):
+        for block in blocks(upload, start, start + length):
             whole.update(block)
             md5.update(block)
         tag = known.get(index, ("", 0))
@@ -118,17 +115,6 @@ def _described(upload: Upload) -> dict[str, Any]:
 def _same(sha256: str, upload: Upload) -> None:
     if sha256 != upload.sha256:
         raise RemoteError(f"{upload.file} does not have the SHA-256 {upload.sha256}", fix="git models verify")
-
-
-def _blocks(file: str, offset: int, size: int) -> Iterator[bytes]:
-    with open(file, "rb") as source:
-        source.seek(offset)
-        while size:
-            data = source.read(min(BLOCK, size))
-            if not data:
-                raise RemoteError(f"{file} became shorter while it was sent")
-            size -= len(data)
-            yield data
 
 
 class Window(io.RawIOBase):

@@ -8,7 +8,6 @@ import shlex
 import stat as modes
 import threading
 import weakref
-from builtins import open as open_  # `open` is this module's own
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from urllib.parse import quote, unquote
@@ -16,11 +15,9 @@ from urllib.parse import quote, unquote
 from git_models import urls
 from git_models.errors import ModelsError, NotThere, RemoteError, StartOver, Transient, UsageError
 from git_models.remotes import sftp
-from git_models.remotes.base import Advance, Held, Options, Upload
+from git_models.remotes.base import BLOCK, Advance, Held, Options, Upload, blocks
 from git_models.remotes.sftp import Session, Status, Target
 from git_models.remotes.unfinished import is_unfinished, name_for
-
-BLOCK = 1 << 20
 
 _ASSET = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*", re.ASCII)
 _DIGEST = re.compile(r"\\?([0-9a-f]{64}) [ *]")
@@ -125,16 +122,16 @@ class Ssh:
         """Send the range from byte `resume` on. Raises RemoteError when it is not what was promised."""
         whole = hashlib.sha256()
 
-        def blocks(source: Iterator[bytes]) -> Iterator[bytes]:
+        def noted(source: Iterator[bytes]) -> Iterator[bytes]:
             for block in source:
                 whole.update(block)
                 yield block
 
         handle = session.open(temp, sftp.CREATE_OR_CONTINUE if resume else sftp.CREATE)
-        for _ in blocks(_blocks(upload, 0, resume)):
+        for _ in noted(blocks(upload, 0, resume)):
             pass
         advance(resume)
-        session.write(handle, resume, blocks(_blocks(upload, resume, upload.size)), advance)
+        session.write(handle, resume, noted(blocks(upload, resume, upload.size)), advance)
         session.sync(handle)
         session.close_file(handle)
         if whole.hexdigest() != upload.sha256:
@@ -296,18 +293,6 @@ def _gathered(blocks: Iterator[bytes]) -> Iterator[bytes]:
             held = []
     if held:
         yield b"".join(held)
-
-
-def _blocks(upload: Upload, start: int, stop: int) -> Iterator[bytes]:
-    with open_(upload.file, "rb") as file:
-        file.seek(upload.offset + start)
-        rest = stop - start
-        while rest:
-            data = file.read(min(BLOCK, rest))
-            if not data:
-                raise RemoteError(f"{upload.file} became shorter while it was sent")
-            rest -= len(data)
-            yield data
 
 
 def _close_all(sessions: list[Session]) -> None:
