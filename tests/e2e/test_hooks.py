@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from git_models import githooks
-from tests.helpers.commits import blob, loose, recorded, until
+from tests.helpers.commits import blob, loose, recorded
 from tests.helpers.sandbox import Sandbox, weights
+from tests.helpers.team import until
 
 PATH = "weights/best.pt"
 ONE, TWO = weights(4096, 1), weights(5000, 2)

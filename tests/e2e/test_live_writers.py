@@ -10,8 +10,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.helpers.commits import until
 from tests.helpers.sandbox import Sandbox, weights
+from tests.helpers.team import until
 
 pytestmark = pytest.mark.slow
 

@@ -11,8 +11,8 @@ import pytest
 
 from tests.fakes.github import GitHub
 from tests.helpers import ROOT
-from tests.helpers.commits import until
 from tests.helpers.forge import begin
+from tests.helpers.team import until
 
 pytestmark = pytest.mark.slow
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.helpers.sandbox import Sandbox
@@ -49,16 +47,6 @@ def recorded(
     assert work.git("diff", "--cached", "--name-only", revision).lines == [
         line[3:] for line in status if line[0] not in " ?"
     ]
-
-
-def until(true: Callable[[], bool], seconds: float = DEADLINE) -> bool:
-    """Ask again and again, giving the processor away in between, until it is true or the time is over."""
-    end = time.monotonic() + seconds
-    while not true():
-        if time.monotonic() > end:
-            return False
-        os.sched_yield()
-    return True
 
 
 def blob(work: Sandbox, content: bytes) -> str:

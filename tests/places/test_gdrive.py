@@ -7,6 +7,7 @@ import io
 import json
 import subprocess
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,9 @@ import pytest
 
 from git_models import remotes
 from git_models.errors import RemoteError
-from git_models.remotes.base import Upload
 from tests.fakes.drive import FOLDER, OTHER, Drive, serve
 from tests.helpers.sandbox import Sandbox
+from tests.helpers.uploads import made
 
 DATA = hashlib.shake_128(b"a model").digest(1 << 20)
 
@@ -49,10 +50,7 @@ def official(account: Drive) -> Iterator[Any]:
     plain.close()
 
 
-def upload(folder: Path) -> Upload:
-    (folder / "w.pt").write_bytes(DATA)
-    md5, sha256 = hashlib.md5(DATA, usedforsecurity=False).hexdigest(), hashlib.sha256(DATA).hexdigest()
-    return Upload("w-0123456789ab.pt", str(folder / "w.pt"), 0, len(DATA), sha256, md5, "w.pt")
+upload = partial(made, asset="w-0123456789ab.pt", data=DATA, label="w.pt")
 
 
 def test_what_googles_client_uploads_is_read_here(

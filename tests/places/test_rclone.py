@@ -5,54 +5,30 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-import signal
-import subprocess
-import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from git_models import remotes
 from git_models.errors import NotThere, RemoteError, StartOver
-from git_models.remotes.base import Options, Upload
-from tests.helpers import ROOT
+from git_models.remotes.base import Options
 from tests.helpers.sandbox import Sandbox
 from tests.helpers.team import until
+from tests.helpers.uploads import kill, made
 from tests.places.conftest import client
 
 DATA = hashlib.shake_128(b"a model").digest(12_000_001)
 
-
-def upload(folder: Path, asset: str = "best-0123456789ab.pt", data: bytes = DATA) -> Upload:
-    file = folder / f"{asset}.here"
-    file.write_bytes(data)
-    md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
-    return Upload(asset, str(file), 0, len(data), hashlib.sha256(data).hexdigest(), md5, "best.pt")
-
-
-KILLED = """
-import os, signal, sys
-from git_models import remotes
-from git_models.remotes.base import Options, Upload
-moved = 0
-def advance(count):
-    global moved
-    moved += count
-    if moved > 5_000_000:
-        print(flush=True)
-        os.kill(os.getpid(), signal.SIGKILL)
-remotes.open(sys.argv[1], "any", Options(cache=sys.argv[2])).put(Upload(*eval(sys.argv[3])), advance)
-"""
+upload = partial(made, data=DATA)
 
 
 @pytest.mark.parametrize("kind", ["disk", "bucket"])
 def test_a_killed_upload_never_gets_its_name(kind: str, rclone: None, moto: str, tmp_path: Path) -> None:
     folder, up = {"disk": f"{tmp_path}/far", "bucket": "models/killed"}[kind], upload(tmp_path)
     url, cache = f"rclone://{kind}/{folder}", tmp_path / "cache"
-    command = [sys.executable, "-c", KILLED, url, str(cache), repr(tuple(up))]
-    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, check=False)
-    assert done.returncode == -signal.SIGKILL, done.stderr
+    kill(url, "any", cache, up, 5_000_000)
     place = remotes.open(url, "any", Options(cache=str(cache)))
     assert place.has([up.asset]) == {}
     place.put(up, lambda _: None)

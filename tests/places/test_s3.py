@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import signal
-import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,12 +13,12 @@ import pytest
 from git_models import remotes, transfer
 from git_models.errors import NotThere, Offline, RemoteError
 from git_models.remotes import s3_upload
-from git_models.remotes.base import Options, Upload
+from git_models.remotes.base import Options
 from git_models.remotes.s3 import S3
 from tests.fakes.web import Reply, Request, html_reply, listen
-from tests.helpers import ROOT
 from tests.helpers.sandbox import Sandbox
 from tests.helpers.team import until
+from tests.helpers.uploads import kill, made, read
 from tests.places import servers
 from tests.places.conftest import bucket, client, endpoint
 
@@ -48,39 +46,13 @@ def place(path: str = "models/team") -> S3:
     return made
 
 
-def upload(folder: Path, asset: str, data: bytes = DATA) -> Upload:
-    file = folder / f"{asset}.here"
-    file.write_bytes(data)
-    md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
-    return Upload(asset, str(file), 0, len(data), hashlib.sha256(data).hexdigest(), md5, "weights/żółw.pt 1.0")
-
-
-def read(source: remotes.Source, asset: str, start: int = 0, stop: int | None = None) -> bytes:
-    with source.get(asset, start, stop) as body:
-        return b"".join(body)
-
-
-KILLED = """
-import os, signal, sys
-from git_models import remotes
-from git_models.remotes import s3, s3_upload
-from git_models.remotes.base import Upload
-s3.WHOLE = s3_upload.PART = int(sys.argv[1])
-moved = 0
-def advance(count):
-    global moved
-    moved += count
-    if moved > 2.5 * s3_upload.PART:
-        os.kill(os.getpid(), signal.SIGKILL)
-remotes.open("s3://models/team", "cloud").put(Upload(*eval(sys.argv[2])), advance)
-"""
+upload = partial(made, data=DATA, label="weights/żółw.pt 1.0")
 
 
 def test_an_upload_goes_on_where_it_was_killed(server: str, rclone_s3: str, small_parts: None, tmp_path: Path) -> None:
     up = upload(tmp_path, f"killed-{server.rpartition(':')[2]}.pt")
-    command = [sys.executable, "-c", KILLED, str(PART), repr(tuple(up))]
-    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, check=False)
-    assert done.returncode == -signal.SIGKILL, done.stderr
+    first = f"from git_models.remotes import s3, s3_upload; s3.WHOLE = s3_upload.PART = {PART}"
+    kill("s3://models/team", "cloud", tmp_path / "cache", up, 5 * PART // 2, first)
     again = place()
     assert again.has([up.asset]) == {}
     parts: list[int] = []
@@ -111,8 +83,8 @@ def test_whoever_is_first_stays(
     for name in ("moto", "seaweedfs"):  # rclone's server does not heed If-None-Match
         endpoint(home, "cloud", request.getfixturevalue(name))
         asset = f"first-{size}.pt"
-        place().put(upload(tmp_path, asset, b"\0first"), lambda _: None)
-        Blind(place().place, "cloud", Options()).put(upload(tmp_path, asset, DATA[:size]), lambda _: None)
+        place().put(upload(tmp_path, asset, data=b"\0first"), lambda _: None)
+        Blind(place().place, "cloud", Options()).put(upload(tmp_path, asset, data=DATA[:size]), lambda _: None)
         assert read(place(), asset) == b"\0first"
         assert not client(request.getfixturevalue(name)).list_multipart_uploads(Bucket="models").get("Uploads")
 
@@ -133,7 +105,7 @@ def test_a_server_that_knows_no_conditions_is_asked_without(
     faults: list[str] = []
     listener = listen(answer, faults.append)
     endpoint(home, "cloud", f"http://127.0.0.1:{listener.port}")
-    up, moved = upload(tmp_path, f"plain-{size}.pt", DATA[:size]), list[int]()
+    up, moved = upload(tmp_path, f"plain-{size}.pt", data=DATA[:size]), list[int]()
     place().put(up, moved.append)
     assert sum(moved) == size
     assert len(asked) == 1
@@ -196,7 +168,7 @@ def test_a_lone_file_comes_in_ranges_at_once(server: str, tmp_path: Path) -> Non
 def test_a_bucket_that_does_not_exist_is_told(server: str, tmp_path: Path) -> None:
     nowhere = place("no-such-bucket/team")
     with pytest.raises(RemoteError, match="there is no bucket no-such-bucket") as caught:
-        nowhere.put(upload(tmp_path, "x.pt", b"\0x"), lambda _: None)
+        nowhere.put(upload(tmp_path, "x.pt", data=b"\0x"), lambda _: None)
     assert caught.value.fix.startswith("aws s3 mb s3://no-such-bucket")
     with pytest.raises(RemoteError, match="no bucket"):
         list(nowhere.list())
@@ -225,7 +197,7 @@ def test_wrong_keys_are_told(
     endpoint(home, "cloud", seaweedfs)
     monkeypatch.setenv(name, value)
     with pytest.raises(RemoteError, match=words) as caught:
-        place().put(upload(tmp_path, "x.pt", b"\0x"), lambda _: None)
+        place().put(upload(tmp_path, "x.pt", data=b"\0x"), lambda _: None)
     for secret in (servers.SECRET, "other-secret"):
         assert secret not in caught.value.what + caught.value.fix
 
@@ -236,7 +208,7 @@ def test_without_keys_one_is_a_stranger(
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     endpoint(home, "cloud", seaweedfs)
     with pytest.raises(RemoteError, match="no AWS credentials were found, and strangers may not") as caught:
-        place().put(upload(tmp_path, "x.pt", b"\0x"), lambda _: None)
+        place().put(upload(tmp_path, "x.pt", data=b"\0x"), lambda _: None)
     assert "git config models.cloud.profile" in caught.value.fix
     client(moto).put_object(Bucket="models", Key="team/public.pt", Body=b"\0public", ACL="public-read")
     endpoint(home, "cloud", moto)  # it lets everybody read

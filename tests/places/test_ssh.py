@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-import signal
 import subprocess
-import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -15,10 +14,10 @@ import pytest
 
 from git_models import remotes
 from git_models.errors import NotThere, Offline, RemoteError, StartOver, Transient, UsageError
-from git_models.remotes.base import Options, Upload
+from git_models.remotes.base import Options
 from git_models.remotes.ssh import Ssh
-from tests.helpers import ROOT
 from tests.helpers.sandbox import Sandbox
+from tests.helpers.uploads import kill, made, read
 from tests.places import servers
 from tests.places.conftest import first_in_path
 
@@ -31,30 +30,7 @@ def place(folder: Path | str, cache: Path | None = None, host: str = "models.tes
     return made
 
 
-def upload(folder: Path, asset: str = "best-0123456789ab.pt", data: bytes = DATA) -> Upload:
-    file = folder / f"{asset}.here"
-    file.write_bytes(data)
-    md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
-    return Upload(asset, str(file), 0, len(data), hashlib.sha256(data).hexdigest(), md5, "best.pt")
-
-
-def read(source: remotes.Source, asset: str, start: int = 0, stop: int | None = None) -> bytes:
-    with source.get(asset, start, stop) as body:
-        return b"".join(body)
-
-
-KILLED = """
-import os, signal, sys
-from git_models import remotes
-from git_models.remotes.base import Options, Upload
-moved = 0
-def advance(count):
-    global moved
-    moved += count
-    if moved > 4_000_000:
-        os.kill(os.getpid(), signal.SIGKILL)
-remotes.open(sys.argv[1], "far", Options(cache=sys.argv[2])).put(Upload(*eval(sys.argv[3])), advance)
-"""
+upload = partial(made, data=DATA)
 
 
 @pytest.mark.parametrize(("kind", "resumed"), [("ssh", True), ("sftp", False)])
@@ -63,9 +39,7 @@ def test_an_upload_goes_on_after_a_kill_if_the_far_side_can_hash(
 ) -> None:
     request.getfixturevalue(kind)
     far, up = tmp_path / "far", upload(tmp_path)
-    command = [sys.executable, "-c", KILLED, f"ssh://models.test{far}", str(tmp_path / "cache"), repr(tuple(up))]
-    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, check=False)
-    assert done.returncode == -signal.SIGKILL, done.stderr
+    kill(f"ssh://models.test{far}", "far", tmp_path / "cache", up, 4_000_000)
     (left,) = far.iterdir()
     assert 4_000_000 <= left.stat().st_size < len(DATA)
     again, moved = place(far, tmp_path / "cache"), list[int]()

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import re
 from base64 import urlsafe_b64encode
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,16 +16,12 @@ from git_models.errors import NotThere, RemoteError, StartOver
 from git_models.remotes.base import Options, Upload
 from git_models.remotes.webdav import WebDav
 from tests.helpers.sandbox import Sandbox
+from tests.helpers.uploads import Killed, made
 from tests.places import servers
 
 DATA = hashlib.shake_128(b"a model").digest(400_007)
 
-
-def upload(folder: Path, asset: str = "best-0123456789ab.pt", data: bytes = DATA) -> Upload:
-    file = folder / f"{asset}.here"
-    file.write_bytes(data)
-    md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
-    return Upload(asset, str(file), 0, len(data), hashlib.sha256(data).hexdigest(), md5, "best.pt")
+upload = partial(made, data=DATA)
 
 
 def dav(url: str, cache: Path | None = None) -> WebDav:
@@ -86,10 +83,6 @@ def test_a_server_that_takes_only_put_leads_to_its_option(nginx: tuple[str, Path
 def test_the_folder_above_is_not_made(nginx: tuple[str, Path], tmp_path: Path) -> None:
     with pytest.raises(RemoteError, match=r"the folder above .* does not exist"):
         dav(f"{nginx[0]}/no/such").put(upload(tmp_path), lambda _: None)
-
-
-class Killed(BaseException):
-    """The process ends here."""
 
 
 def test_what_a_kill_left_is_replaced_by_the_next_try(nginx: tuple[str, Path], tmp_path: Path) -> None:

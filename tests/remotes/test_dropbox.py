@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,11 @@ import pytest
 from git_models import remotes
 from git_models.errors import ModelsError, NotThere, RemoteError, Transient, UsageError
 from git_models.remotes import dropbox as ours
-from git_models.remotes.base import Options, RateLimited, Upload
+from git_models.remotes.base import Options, RateLimited
 from tests.fakes.dropbox import KEY, REFRESH, Dropbox, serve
 from tests.fakes.web import html_reply, json_reply
 from tests.helpers.sandbox import Sandbox
+from tests.helpers.uploads import Killed, dying, made
 
 DATA = hashlib.shake_128(b"a model").digest(900_007)
 
@@ -38,11 +40,7 @@ def place(cache: Path | None = None) -> remotes.Remote:
     return remotes.open("dropbox:///Apps/models", "box", Options(cache=str(cache) if cache else None))
 
 
-def upload(folder: Path, asset: str = "w-0123456789ab.pt", data: bytes = DATA) -> Upload:
-    file = folder / asset
-    file.write_bytes(data)
-    md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
-    return Upload(asset, str(file), 0, len(data), hashlib.sha256(data).hexdigest(), md5, "w.pt")
+upload = partial(made, asset="w-0123456789ab.pt", data=DATA, label="w.pt")
 
 
 @pytest.mark.parametrize("url", ["dropbox://Apps/x", "dropbox:///a/../b", "dropbox:///a?x", "dropbox:///a%0ab"])
@@ -62,22 +60,10 @@ def test_a_token_is_made_from_what_git_keeps_and_renewed_when_it_expires(account
     assert place().has([held.asset])[held.asset].sha256 is None  # Dropbox itself tells no SHA-256
 
 
-class Killed(BaseException):
-    """The process ends here."""
-
-
 def test_an_upload_goes_on_where_it_was_killed(account: Dropbox, tmp_path: Path) -> None:
-    moved = 0
-
-    def die(count: int) -> None:
-        nonlocal moved
-        moved += count
-        if moved > 500_000:
-            raise Killed
-
     up = upload(tmp_path)
     with pytest.raises(Killed):
-        place(tmp_path / "cache").put(up, die)
+        place(tmp_path / "cache").put(up, dying(500_000))
     (note,) = (tmp_path / "cache" / "uploads").glob("*.json")
     assert note.stat().st_mode & 0o777 == 0o600
     again: list[int] = []

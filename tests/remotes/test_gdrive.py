@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,11 @@ import pytest
 from git_models import remotes
 from git_models.errors import ModelsError, NotAModel, NotThere, RemoteError, Transient, UsageError
 from git_models.remotes import gdrive as ours
-from git_models.remotes.base import Options, RateLimited, Upload
+from git_models.remotes.base import Options, RateLimited
 from tests.fakes.drive import CLIENT, FOLDER, OTHER, REFRESH, SECRET, Drive, error, serve
 from tests.fakes.web import html_reply
 from tests.helpers.sandbox import Sandbox
+from tests.helpers.uploads import Killed, dying, made
 
 DATA = hashlib.shake_128(b"a model").digest(900_007)
 
@@ -39,11 +41,7 @@ def place(cache: Path | None = None, folder: str = FOLDER) -> remotes.Remote:
     return remotes.open(f"gdrive://{folder}", "drive", Options(cache=str(cache) if cache else None))
 
 
-def upload(folder: Path, asset: str = "w-0123456789ab.pt", data: bytes = DATA) -> Upload:
-    file = folder / asset
-    file.write_bytes(data)
-    md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
-    return Upload(asset, str(file), 0, len(data), hashlib.sha256(data).hexdigest(), md5, "w.pt")
+upload = partial(made, asset="w-0123456789ab.pt", data=DATA, label="w.pt")
 
 
 @pytest.mark.parametrize("url", ["gdrive://", "gdrive://a/b", "gdrive://x' or 'a", "gdrive://abcd?y", "gdrive://a.b"])
@@ -61,21 +59,9 @@ def test_a_token_is_made_from_what_git_keeps_and_renewed_when_it_expires(account
     assert account.renewed == 2
 
 
-class Killed(BaseException):
-    """The process ends here."""
-
-
 def test_an_upload_goes_on_where_drive_stands(account: Drive, tmp_path: Path) -> None:
-    moved = 0
-
-    def die(count: int) -> None:
-        nonlocal moved
-        moved += count
-        if moved > 600_000:
-            raise Killed
-
     with pytest.raises(Killed):
-        place(tmp_path / "cache").put(upload(tmp_path), die)
+        place(tmp_path / "cache").put(upload(tmp_path), dying(600_000))
     (note,) = (tmp_path / "cache" / "uploads").glob("*.json")
     assert note.stat().st_mode & 0o777 == 0o600
     again: list[int] = []

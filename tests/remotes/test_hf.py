@@ -14,6 +14,7 @@ from git_models.remotes import hf_parts
 from git_models.remotes.base import Options, RateLimited, Remote, Upload
 from tests.fakes.hub import Hub, error
 from tests.fakes.web import Reply, html_reply, json_reply
+from tests.helpers.uploads import Killed, dying, made
 
 
 @pytest.fixture
@@ -30,10 +31,7 @@ def place(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Remote:
 
 
 def upload(folder: Path, asset: str, data: bytes = b"\0weights" * 999) -> Upload:
-    file = folder / asset
-    file.write_bytes(data)
-    md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
-    return Upload(asset, str(file), 0, len(data), hashlib.sha256(data).hexdigest(), md5, f"weights/{asset}")
+    return made(folder, asset, data=data, label=f"weights/{asset}")
 
 
 @pytest.mark.parametrize(
@@ -83,25 +81,14 @@ def test_bytes_that_are_there_from_a_killed_try_are_not_sent_again(hub: Hub, pla
     assert again.has([up.asset])[up.asset].sha256 == up.sha256
 
 
-class Killed(BaseException):
-    """The process ends here."""
-
-
 @pytest.fixture
 def begun(hub: Hub, place: Remote, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Upload:
     """An upload in parts that was killed in its third part; the note of it is in `cache`."""
     monkeypatch.setattr(hf_parts, "NOTED", 1)
     hub.chunk = 300_000
-    up, moved = upload(tmp_path, "a-0123456789ab.pt", hashlib.shake_128(b"large").digest(1_000_000)), 0
-
-    def die(count: int) -> None:
-        nonlocal moved
-        moved += count
-        if moved > 700_000:
-            raise Killed
-
+    up = upload(tmp_path, "a-0123456789ab.pt", hashlib.shake_128(b"large").digest(1_000_000))
     with pytest.raises(Killed):
-        cached(tmp_path).put(up, die)
+        cached(tmp_path).put(up, dying(700_000))
     return up
 
 

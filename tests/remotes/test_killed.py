@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,29 +12,18 @@ from git_models import git, remotes
 from git_models.remotes import dropbox as ours_dropbox
 from git_models.remotes import gdrive as ours_gdrive
 from git_models.remotes import hf_parts
-from git_models.remotes.base import Options, Remote, Upload
+from git_models.remotes.base import Options, Remote
 from tests.fakes import drive, dropbox
 from tests.fakes.hub import Hub
-from tests.helpers import ROOT
+from tests.helpers.uploads import kill, made
 
 DATA = b"\0" + hashlib.shake_128(b"a large model").digest(1_999_999)
 PIECE = 300_000  # no multiple of it is sent at once, so a count that is one was not sent
 URLS = {"dropbox": "dropbox:///Apps/models", "gdrive": f"gdrive://{drive.FOLDER}", "hf": "hf://ada/weights"}
-
-KILLED = """
-import os, signal, sys
-from git_models import remotes
+SMALL = f"""
 from git_models.remotes import dropbox, gdrive, hf_parts
-from git_models.remotes.base import Options, Upload
-dropbox.PIECE = gdrive.PIECE = int(sys.argv[1])
+dropbox.PIECE = gdrive.PIECE = {PIECE}
 hf_parts.NOTED = 1
-moved = 0
-def advance(count):
-    global moved
-    moved += count
-    if moved > 1_600_000:
-        os.kill(os.getpid(), signal.SIGKILL)
-remotes.open(sys.argv[2], "there", Options(cache=sys.argv[3])).put(Upload(*eval(sys.argv[4])), advance)
 """
 
 
@@ -58,13 +43,8 @@ def url(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iter
 
 
 def test_an_upload_goes_on_where_it_was_killed(url: str, tmp_path: Path) -> None:
-    file = tmp_path / "best.pt"
-    file.write_bytes(DATA)
-    md5, sha256 = hashlib.md5(DATA, usedforsecurity=False).hexdigest(), hashlib.sha256(DATA).hexdigest()
-    up = Upload("best-0123456789ab.pt", str(file), 0, len(DATA), sha256, md5, "best.pt")
-    command = [sys.executable, "-c", KILLED, str(PIECE), url, str(tmp_path / "cache"), repr(tuple(up))]
-    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, check=False)
-    assert done.returncode == -signal.SIGKILL, done.stderr
+    up = made(tmp_path, data=DATA)
+    kill(url, "there", tmp_path / "cache", up, 1_600_000, SMALL)
     again: Remote = remotes.open(url, "there", Options(cache=str(tmp_path / "cache")))
     assert again.has([up.asset]) == {}
     sent: list[int] = []

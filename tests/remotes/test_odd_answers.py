@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,8 +9,9 @@ import pytest
 
 from git_models import git, remotes
 from git_models.errors import ModelsError, RemoteError
-from git_models.remotes.base import Options, Remote, Upload
+from git_models.remotes.base import Options, Remote
 from tests.fakes.web import Listener, Reply, listen
+from tests.helpers.uploads import made
 
 ASSET = "best-0123456789ab.pt"
 DATA = b"\0weights" * 999
@@ -67,19 +67,13 @@ def place(kind: str, url: str, patch: pytest.MonkeyPatch) -> Remote:
     return remotes.open(urls[kind], "there", Options(patience=2))
 
 
-def upload(folder: Path) -> Upload:
-    (folder / ASSET).write_bytes(DATA)
-    md5 = hashlib.md5(DATA, usedforsecurity=False).hexdigest()
-    return Upload(ASSET, str(folder / ASSET), 0, len(DATA), hashlib.sha256(DATA).hexdigest(), md5, ASSET)
-
-
 @pytest.mark.parametrize("answer", ANSWERS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_is_told_in_words(
     kind: str, answer: str, serve: Callable[[Reply], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     there = place(kind, serve(ANSWERS[answer]), monkeypatch)
-    wanted = upload(tmp_path)
+    wanted = made(tmp_path, ASSET, data=DATA)
     told: list[str] = []
 
     def put() -> None:

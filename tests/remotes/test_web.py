@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from git_models.errors import NotThere, RemoteError, Transient, UsageError
 from git_models.remotes.base import Options, Remote, Upload
 from tests.fakes.web import Reply, Request, listen
 from tests.helpers.sandbox import Sandbox
+from tests.helpers.uploads import made
 
 Serve = Callable[[Callable[[Request], Reply]], str]
 DATA = b"\0weights" * 999
@@ -37,10 +37,7 @@ def serve() -> Iterator[Serve]:
 
 @pytest.fixture
 def upload(tmp_path: Path) -> Upload:
-    file = tmp_path / "best.pt"
-    file.write_bytes(DATA)
-    md5 = hashlib.md5(DATA, usedforsecurity=False).hexdigest()
-    return Upload("best-0123456789ab.pt", str(file), 0, len(DATA), hashlib.sha256(DATA).hexdigest(), md5, "best.pt")
+    return made(tmp_path, data=DATA)
 
 
 def keep(home: Path, user: str, password: str) -> None:
