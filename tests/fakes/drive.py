@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
-from tests.fakes.web import Reply, Request, json_reply, listen
+from tests.fakes.web import Reply, Request, json_reply, listen, ranged_reply
 
 FOLDER, CLIENT, SECRET, REFRESH = "1FolderOfTheTeam", "client-1.apps", "GOCSPX-secretsecret", "1//refresh-token-000"
 
@@ -97,7 +97,7 @@ class Drive:
             return Reply(204)
         if request.query.get("alt") != "media":
             return json_reply(200, described(found))
-        return _ranged(request, found.data)
+        return ranged_reply(request, found.data)
 
     def _list(self, query: dict[str, str]) -> Reply:
         q = query["q"]
@@ -163,14 +163,3 @@ def serve(account: Drive) -> Iterator[str]:
     finally:
         listener.stop()
     assert faults == []
-
-
-def _ranged(request: Request, data: bytes) -> Reply:
-    said = request.headers.get("Range", "")
-    if not said:
-        return Reply(200, data)
-    first, _, last = said.removeprefix("bytes=").partition("-")
-    start, stop = int(first), min(int(last or len(data)) + 1, len(data))
-    if start >= len(data):
-        return Reply(416)
-    return Reply(206, data[start:stop], {"Content-Range": f"bytes {start}-{stop - 1}/{len(data)}"})

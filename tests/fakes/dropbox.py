@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
-from tests.fakes.web import Reply, Request, json_reply, listen
+from tests.fakes.web import Reply, Request, json_reply, listen, ranged_reply
 
 KEY, REFRESH = "appkey", "refresh-token-1"
 
@@ -87,7 +87,9 @@ class Dropbox:
             if arg["path"] not in self.files:
                 return _missing("path")
             result = {"Dropbox-API-Result": json.dumps(self._described(arg["path"]))}
-            return _ranged(request, self.files[arg["path"]], result)
+            data = self.files[arg["path"]]
+            tag = f'W/"{hashlib.md5(data, usedforsecurity=False).hexdigest()}"'
+            return ranged_reply(request, data, {**result, "ETag": tag})
         data = b"".join(request.body.blocks())
         if what == "files/upload_session/start":
             name = f"session-{len(self.sessions)}"
@@ -154,15 +156,3 @@ def _missing(where: str) -> Reply:
 def _error(status: int, summary: str, error: Any) -> Reply:
     told = {".tag": error} if isinstance(error, str) else error
     return json_reply(status, {"error_summary": summary + "...", "error": told})
-
-
-def _ranged(request: Request, data: bytes, headers: dict[str, str]) -> Reply:
-    said = request.headers.get("Range", "")
-    headers["ETag"] = f'W/"{hashlib.md5(data, usedforsecurity=False).hexdigest()}"'
-    if not said:
-        return Reply(200, data, headers)
-    first, _, last = said.removeprefix("bytes=").partition("-")
-    start, stop = int(first), min(int(last or len(data)) + 1, len(data))
-    if start >= len(data):
-        return Reply(416)
-    return Reply(206, data[start:stop], headers | {"Content-Range": f"bytes {start}-{stop - 1}/{len(data)}"})

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qsl
 
-from tests.fakes.web import Reply, Request, json_reply, listen
+from tests.fakes.web import Reply, Request, json_reply, listen, ranged_reply
 
 REPO = "ada/weights"
 TOKENS = {"hf_writer": "write", "hf_reader": "read"}
@@ -68,7 +68,7 @@ class Hub:
                     return Reply(400)
                 self.objects[oid] = data
             return Reply(200, headers={"ETag": f'"{hashlib.md5(data, usedforsecurity=False).hexdigest()}"'})
-        return _ranged(request, self.objects[oid], f'"{oid}"')
+        return ranged_reply(request, self.objects[oid], {"ETag": f'"{oid}"'})
 
     # The Hub
 
@@ -136,7 +136,7 @@ class Hub:
         oid = hashlib.sha256(data).hexdigest()
         facts = {"X-Repo-Commit": f"{len(self.commits):040x}", "X-Linked-Size": str(len(data))}
         if path not in self.lfs:
-            reply = _ranged(request, data, f'"{hashlib.sha1(data).hexdigest()}"')
+            reply = ranged_reply(request, data, {"ETag": f'"{hashlib.sha1(data).hexdigest()}"'})
             return Reply(reply.status, reply.body, reply.headers | facts)
         return Reply(302, headers={"Location": f"{self.store}/{oid}?sig=secret", "X-Linked-Etag": f'"{oid}"', **facts})
 
@@ -188,17 +188,6 @@ class Hub:
 
 def _mode(path: str) -> str:
     return "regular" if path.endswith((".txt", ".md", ".json")) else "lfs"
-
-
-def _ranged(request: Request, data: bytes, tag: str) -> Reply:
-    said, headers = request.headers.get("Range", ""), {"ETag": tag}
-    if not said or request.headers.get("If-Range", tag) != tag:
-        return Reply(200, data, headers)
-    first, _, last = said.removeprefix("bytes=").partition("-")
-    start, stop = int(first), min(int(last or len(data)) + 1, len(data))
-    if start >= len(data):
-        return Reply(416)
-    return Reply(206, data[start:stop], headers | {"Content-Range": f"bytes {start}-{stop - 1}/{len(data)}"})
 
 
 def error(status: int, code: str, message: str) -> Reply:

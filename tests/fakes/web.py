@@ -12,7 +12,7 @@ import socket
 import ssl
 import threading
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -101,6 +101,10 @@ class Reply:
         return len(self.body) if isinstance(self.body, bytes) else self.body.length
 
 
+Serve = Callable[[Callable[[Request], Reply]], str]
+"""What the fixture `serve` gives: a function from an answer to the base URL of a server that gives it."""
+
+
 def json_reply(status: int, value: Any, **headers: str) -> Reply:
     """A JSON answer; `headers` are written with `_` for `-`."""
     named = {"Content-Type": "application/json; charset=utf-8"} | {k.replace("_", "-"): v for k, v in headers.items()}
@@ -111,6 +115,19 @@ def html_reply(status: int, title: str) -> Reply:
     """A page for people."""
     page = f"<!DOCTYPE html>\n<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>\n"
     return Reply(status, page.encode(), {"Content-Type": "text/html; charset=utf-8"})
+
+
+def ranged_reply(request: Request, data: bytes, headers: Mapping[str, str] | None = None) -> Reply:
+    """The bytes, or the range of them that the request asks for, unless its If-Range names another ETag."""
+    known = dict(headers or {})
+    said = request.headers.get("Range", "")
+    if not said or request.headers.get("If-Range", known.get("ETag")) != known.get("ETag"):
+        return Reply(200, data, known)
+    first, _, last = said.removeprefix("bytes=").partition("-")
+    start, stop = int(first), min(int(last or len(data)) + 1, len(data))
+    if start >= len(data):
+        return Reply(416)
+    return Reply(206, data[start:stop], known | {"Content-Range": f"bytes {start}-{stop - 1}/{len(data)}"})
 
 
 def file_blocks(path: Path, start: int, stop: int) -> Iterator[bytes]:

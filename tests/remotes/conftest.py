@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,9 @@ from git_models.remotes.base import Remote
 from tests.fakes import drive, dropbox
 from tests.fakes.github import GitHub
 from tests.fakes.hub import Hub
+from tests.fakes.web import Listener, Reply, Request, Serve, listen
 from tests.helpers.sandbox import Sandbox
+from tests.helpers.transfers import Bench
 
 
 @pytest.fixture(autouse=True)
@@ -31,6 +33,30 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[GitHub]:
         server.token("rw", can={"owner/repo": "write", "owner/private": "write"})
         monkeypatch.setenv("GH_ENTERPRISE_TOKEN", "rw")
         yield server
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """`serve(answer)`: a server on a port of its own; its base URL."""
+    listeners: list[Listener] = []
+    faults: list[str] = []
+
+    def start(answer: Callable[[Request], Reply]) -> str:
+        listeners.append(listen(answer, faults.append))
+        return f"http://127.0.0.1:{listeners[-1].port}"
+
+    yield start
+    for one in listeners:
+        one.stop()
+    assert faults == []
+
+
+@pytest.fixture
+def bench(tmp_path: Path, hub: GitHub) -> Bench:
+    """A folder with models, and a clock that GitHub's stand-in goes by."""
+    bench = Bench(tmp_path)
+    bench.clock.with_it = hub.tick
+    return bench
 
 
 @pytest.fixture(params=["file", "github", "github private", "hf", "hf parts", "dropbox", "gdrive"])

@@ -6,7 +6,6 @@ import os
 import signal
 import threading
 import time
-from pathlib import Path
 
 import pytest
 
@@ -19,13 +18,6 @@ from tests.fakes.github import GitHub
 from tests.helpers.transfers import Bench, only_error
 
 PREFIX = 40_000
-
-
-@pytest.fixture
-def bench(tmp_path: Path, hub: GitHub) -> Bench:
-    bench = Bench(tmp_path)
-    bench.clock.with_it = hub.tick
-    return bench
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,25 +19,7 @@ from git_models.errors import ModelsError, NotThere, Offline, RemoteError, Start
 from git_models.remotes import http as ours
 from git_models.remotes import sessions
 from git_models.remotes.base import Options, RateLimited, Upload
-from tests.fakes.web import HangUp, Listener, Reply, Request, Stream, listen
-
-Serve = Callable[[Callable[[Request], Reply]], str]
-
-
-@pytest.fixture
-def serve() -> Iterator[Serve]:
-    """`serve(answer)`: a server on a port of its own; its base URL."""
-    listeners: list[Listener] = []
-    faults: list[str] = []
-
-    def start(answer: Callable[[Request], Reply]) -> str:
-        listeners.append(listen(answer, faults.append))
-        return f"http://127.0.0.1:{listeners[-1].port}"
-
-    yield start
-    for one in listeners:
-        one.stop()
-    assert faults == []
+from tests.fakes.web import HangUp, Reply, Request, Serve, Stream
 
 
 @pytest.fixture

@@ -21,13 +21,6 @@ REPO = "owner/repo"
 
 
 @pytest.fixture
-def bench(tmp_path: Path, hub: GitHub) -> Bench:
-    bench = Bench(tmp_path)
-    bench.clock.with_it = hub.tick
-    return bench
-
-
-@pytest.fixture
 def store(hub: GitHub, tmp_path: Path) -> Store:
     remote = remotes.open(hub.remote(REPO), "github", Options(cache=str(tmp_path / "listings")))
     assert isinstance(remote, Store)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,28 +10,12 @@ import pytest
 from git_models import remotes
 from git_models.errors import NotThere, RemoteError, Transient, UsageError
 from git_models.remotes.base import Options, Remote, Upload
-from tests.fakes.web import Reply, Request, listen
+from tests.fakes.web import Reply, Request, Serve
 from tests.helpers.sandbox import Sandbox
 from tests.helpers.uploads import made
 
-Serve = Callable[[Callable[[Request], Reply]], str]
 DATA = b"\0weights" * 999
 ADA = "Basic " + base64.b64encode(b"ada:engine no. 1").decode()
-
-
-@pytest.fixture
-def serve() -> Iterator[Serve]:
-    """`serve(answer)`: a server on a port of its own; its base URL."""
-    listeners, faults = [], list[str]()
-
-    def start(answer: Callable[[Request], Reply]) -> str:
-        listeners.append(listen(answer, faults.append))
-        return f"http://127.0.0.1:{listeners[-1].port}"
-
-    yield start
-    for one in listeners:
-        one.stop()
-    assert faults == []
 
 
 @pytest.fixture
