@@ -17,8 +17,9 @@ from git_models.hashing import BLOCK, Digests, Hasher
 _FICLONE = 0x40049409  # linux/fs.h: share the extents of another file (btrfs, xfs)
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _DRAFT = r"\.([0-9]+)-[0-9]+\.git-models"
-# What some network and FAT file systems say to a hard link.
-_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES)
+NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES)
+"""What some network and FAT file systems say to a hard link."""
+
 _EAGER = 16 << 20  # bytes after which the disk is told to begin
 UNFINISHED = ".*.git-models"  # the pattern that hides unfinished files of a work tree from git
 
@@ -57,7 +58,7 @@ def publish(temp: str, final: str) -> bool:
     except FileExistsError:
         return False
     except OSError as failed:
-        if failed.errno not in _NO_LINKS:
+        if failed.errno not in NO_LINKS:
             raise
         # The name is taken first, then filled.
         try:
@@ -78,7 +79,7 @@ def rename_new(source: str, target: str, source_dir: int, target_dir: int) -> No
     try:
         os.link(source, target, src_dir_fd=source_dir, dst_dir_fd=target_dir, follow_symlinks=False)
     except OSError as failed:
-        if failed.errno not in _NO_LINKS:
+        if failed.errno not in NO_LINKS:
             raise
         os.rename(source, target, src_dir_fd=source_dir, dst_dir_fd=target_dir)
         return

@@ -279,7 +279,7 @@ def _publish(temp: str, final: str) -> bool:
     except OSError as error:
         # Some network and FAT file systems have no links. Names carry the hash: the one who comes
         # second in this small window brings the same bytes.
-        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES):
+        if error.errno not in link.NO_LINKS:
             raise
         if os.path.lexists(final):
             return False
