@@ -54,8 +54,8 @@ case @NAME@ in fsmonitor) printf 'git-models\000/\000' ;; esac
 dir=${GIT_DIR:-.git}
 state=$dir/models
 # A folder that core.hooksPath names may serve every repository: only those that were set up are ours.
-case @NAME@:$0 in
-fsmonitor:* | *:"$dir"/hooks/*) ;;
+case $0 in
+"$dir"/hooks/* | */models/fsmonitor) ;;
 *) git config --local merge.git-models.driver >/dev/null || exit 0 ;;
 esac
 
