@@ -123,8 +123,8 @@ def uploads(repo: Repo) -> bool:
 def install(repo: Repo, known: Manifest) -> list[str]:
     """Write the hooks that are not there; returns the events whose hook was written.
 
-    A hook of somebody else is renamed, mode and all, and called first. The rename comes before the
-    write: killed in between, git finds no hook of that name and the next `setup` puts ours there.
+    A hook of somebody else is renamed, mode and all, and called first. Ours is whole by then; killed between the
+    two, git finds no hook of that name and the next `setup` puts ours there.
     """
     where = folder(repo)
     os.makedirs(where, exist_ok=True)
@@ -133,18 +133,23 @@ def install(repo: Repo, known: Manifest) -> list[str]:
     for hook in look(repo):
         if hook.state == "ours":
             continue
-        if hook.state == "foreign":
-            if hook.chained:
-                raise ModelsError(
-                    f"{hook.file} is not ours, and {hook.file}{CHAINED}, an older one, is in the way of keeping it",
-                    f"rm {word(hook.file)}{word(CHAINED)}   # after a look at both",
-                )
-            os.rename(hook.file, hook.file + CHAINED)
+        if hook.state == "foreign" and hook.chained:
+            raise ModelsError(
+                f"{hook.file} is not ours, and {hook.file}{CHAINED}, an older one, is in the way of keeping it",
+                f"rm {word(hook.file)}{word(CHAINED)}   # after a look at both",
+            )
         temp = f"{hook.file}.{os.getpid()}"
-        with open(temp, "wb") as stream:
-            stream.write(os.fsencode(text(hook.event)))
-        os.chmod(temp, 0o777 & ~_umask())
-        os.replace(temp, hook.file)
+        try:
+            with open(temp, "wb") as stream:
+                stream.write(os.fsencode(text(hook.event)))
+            os.chmod(temp, 0o777 & ~_umask())
+            if hook.state == "foreign":
+                os.rename(hook.file, hook.file + CHAINED)
+            os.replace(temp, hook.file)
+        except BaseException:
+            if os.path.exists(temp):
+                os.unlink(temp)
+            raise
         written.append(hook.event)
     return written
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -14,6 +15,8 @@ from pathlib import Path
 import pytest
 
 from git_models import githooks
+from git_models.manifest import EMPTY
+from git_models.repo import find
 from tests.helpers.commits import blob, loose, recorded
 from tests.helpers.sandbox import Sandbox, weights
 from tests.helpers.team import until
@@ -152,6 +155,21 @@ def test_a_shell_hook_that_asks_for_its_own_name_hears_the_one_it_had(repo: Sand
     repo.models("setup", "--remote", place.as_uri())
     repo.commit("Prepare")
     assert repo.read(".git/name") == b"pre-commit .git/hooks\n"
+
+
+def test_a_disk_that_is_full_leaves_the_hook_that_was_there_where_it_was(
+    repo: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = _hook(repo / ".git/hooks", "pre-commit", "#!/bin/sh\nexit 0\n")
+    before = _tree(repo / ".git/hooks")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(theirs))
+
+    monkeypatch.setattr(os, "chmod", full)
+    with pytest.raises(OSError, match="No space"):
+        githooks.install(find(str(repo.root)), EMPTY)
+    assert _tree(repo / ".git/hooks") == before
 
 
 @pytest.mark.parametrize("first", ["#!{}/fish", "#!{}/csh -f", "#! {}/push", "#!/usr/bin/env swish"])
