@@ -4,6 +4,10 @@
 python='@PYTHON@'
 package='@PACKAGE@'
 
+before=${0%/*}/@NAME@.before-git-models
+# git asks before, at and after each change of a ref; we listen to one of the three.
+case @NAME@ in reference-transaction) [ -x "$before" ] || [ "$1" = committed ] || exit 0 ;; esac
+
 # A commit can put a grep where we stand: programs come from absolute folders outside the work tree, links
 # followed. The hook that was here before and Python get PATH as it is.
 everywhere=$PATH
@@ -22,7 +26,6 @@ PATH=${PATH#:}
 
 # The hook that was here before runs first, with the same arguments and the same input. Some shell
 # hooks (Husky's) ask for their own name, so a shell is given it.
-before=${0%/*}/@NAME@.before-git-models
 earlier() {
 	IFS= read -r line <"$before"
 	case ${line%% -*} in
@@ -32,8 +35,6 @@ earlier() {
 }
 # Where the pre-commit framework calls us, it must not be called from here again.
 [ -z "$PRE_COMMIT_RUNNING_LEGACY" ] || ! grep -q hook-impl "$before" 2>/dev/null || before=
-# git asks before, at and after each change of a ref; we listen to one of the three.
-case @NAME@ in reference-transaction) [ -x "$before" ] || [ "$1" = committed ] || exit 0 ;; esac
 input=
 case @NAME@ in
 pre-push | post-rewrite) input=$(cat) ;;
