@@ -28,15 +28,16 @@ def hold(folder: str, purpose: str, patience: float = PATIENCE) -> Iterator[None
     while True:
         # Written aside and linked, so that nobody ever reads a lock without its owner's name.
         draft = f"{file}.{os.getpid()}"
-        with open(draft, "w") as stream:
-            stream.write(mine)
         try:
+            with open(draft, "w") as stream:
+                stream.write(mine)
             os.link(draft, file)
             break
         except FileExistsError:
             pass
         finally:
-            os.unlink(draft)
+            if os.path.exists(draft):
+                os.unlink(draft)
         owner = _owner(file)
         if owner and not _alive(owner):
             _break(file, owner)
@@ -72,7 +73,17 @@ def _alive(owner: str) -> bool:
         return False
     except PermissionError:
         return True
-    return True
+    return not _ended(pid)
+
+
+def _ended(pid: str) -> bool:
+    """Whether a process is only waiting for its parent to ask how it ended; in a container often nobody does."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as stream:
+            # proc(5): "PID (NAME) STATE …", and the name may hold anything.
+            return stream.read().rpartition(b")")[2].split()[:1] in ([b"Z"], [b"X"])
+    except OSError:
+        return False
 
 
 def _break(file: str, dead: str) -> None:

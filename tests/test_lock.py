@@ -72,3 +72,20 @@ def test_a_process_of_another_machine_is_never_taken_for_dead(tmp_path: Path) ->
     (tmp_path / "lock").write_text(f"{dead_pid()} elsewhere.invalid a job\n")
     with pytest.raises(ModelsError, match=r"elsewhere\.invalid"), lock.hold(str(tmp_path), "a test", patience=0):
         pass
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="the system tells no states of processes")
+def test_a_killed_process_that_nobody_asked_for_is_dead(tmp_path: Path) -> None:
+    child = subprocess.Popen(["sleep", "60"])
+    child.kill()
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    (tmp_path / "lock").write_text(f"{child.pid} {HERE} a killed job\n")
+    with lock.hold(str(tmp_path), "a test", patience=0):
+        assert (tmp_path / "lock").read_text().endswith("a test\n")
+    child.wait()
+
+
+def test_a_lock_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
+    with pytest.raises(UnicodeEncodeError), lock.hold(str(tmp_path), "\udcff"):
+        pass
+    assert list(tmp_path.iterdir()) == []
