@@ -9,6 +9,7 @@ from git_models import __version__
 from git_models.commands import parse, usage
 
 EXIT_BUG, EXIT_INTERRUPTED = 3, 130
+TWICE = 0.25  # seconds; nobody means two interrupts that come closer together
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -31,6 +32,7 @@ def _guarded(words: list[str]) -> int:
 
     # Our own git calls must not start our own hooks.
     os.environ["GIT_MODELS_RUNNING"] = "1"
+    _interrupt_once()
     try:
         return _run(words)
     except ModelsError as failed:
@@ -50,6 +52,26 @@ def _guarded(words: list[str]) -> int:
         return code
     except Exception:
         return _bug()
+
+
+def _interrupt_once() -> None:
+    """Take the second SIGINT of one Ctrl-C for what it is: the terminal sends one, and so does `git`, our parent.
+
+    It would come in the middle of what the first one makes us clean up. Someone who presses twice is heard.
+    """
+    import signal
+    import time
+
+    last = float("-inf")
+
+    def interrupt(_number: int, _frame: object) -> None:
+        nonlocal last
+        before, last = last, time.monotonic()
+        if last - before > TWICE:
+            raise KeyboardInterrupt
+
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, interrupt)
 
 
 def _drop_output() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from git_models import main
 from git_models.commands import parse
 from tests.commands.conftest import snapshot
 from tests.fakes.github import GitHub
@@ -243,6 +244,20 @@ def test_an_interrupted_command_is_code_130_and_goes_on_next_time(recorded: Sand
         hub.resume()
         recorded.models("push", "--remote", hub.remote("ada/detector"), env={"GH_ENTERPRISE_TOKEN": "writer"})
         assert len(hub.assets("ada/detector")) == 1
+
+
+def test_one_ctrl_c_is_one_interrupt_though_git_passes_it_on_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        main._interrupt_once()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)  # in the middle of what the first one made us clean up
+        monkeypatch.setattr(main, "TWICE", -1.0)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_a_reader_that_goes_away_is_no_error(recorded: Sandbox) -> None:
