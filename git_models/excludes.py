@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Collection, Iterable
 
-from git_models import git, layout, link, manifests, usertext
+from git_models import git, layout, link, manifests, statcache, usertext
 from git_models.repo import Repo
 
 BEGIN = "# >>> git models: recorded models, rebuilt by every command >>>"
@@ -74,12 +74,8 @@ def tracked_in_history(repo: Repo, paths: Iterable[str]) -> set[str]:
     if unknown:
         hits |= _look(unknown, tips, [])
     if unknown or new_tips:
-        os.makedirs(repo.models, exist_ok=True)
-        temp = f"{file}.{os.getpid()}"
-        with open(temp, "wb") as stream:
-            parts = [sorted(tips), sorted(wanted), sorted(hits & wanted)]
-            stream.write(b"\0\0".join(b"\0".join(os.fsencode(x) for x in part) for part in parts))
-        os.replace(temp, file)
+        parts = [sorted(tips), sorted(wanted), sorted(hits & wanted)]
+        statcache.replace(file, b"\0\0".join(b"\0".join(os.fsencode(x) for x in part) for part in parts))
     return hits & wanted
 
 

@@ -9,7 +9,7 @@ import os
 import stat
 from typing import Any
 
-from git_models import git, index, link, lock, manifest, objects
+from git_models import git, index, link, lock, manifest, objects, statcache
 from git_models.errors import ManifestError
 from git_models.manifest import Manifest
 from git_models.repo import Repo
@@ -83,12 +83,8 @@ def parse(repo: Repo, raw: bytes) -> Manifest:
 
 def _remember(folder: str, file: str, frozen: Any) -> None:
     """A cache: a failure to write it is no failure."""
+    statcache.replace(file, marshal.dumps(frozen))
     try:
-        os.makedirs(folder, exist_ok=True)
-        temp = f"{file}.{os.getpid()}"
-        with open(temp, "wb") as stream:
-            stream.write(marshal.dumps(frozen))
-        os.replace(temp, file)
         kept = sorted((e.stat().st_mtime_ns, e.path) for e in os.scandir(folder))
         for _, old in kept[:-_KEPT]:
             os.unlink(old)

@@ -59,11 +59,26 @@ def save(file: str, records: dict[str, Record], named: dict[str, str]) -> None:
     A cache: the last of several writers wins, and nothing is lost by that.
     """
     differing = [path for path, known in records.items() if named.get(path, known[0]) != known[0]]
-    os.makedirs(os.path.dirname(file), exist_ok=True)
+    replace(file, marshal.dumps((records, differing)))
+
+
+def replace(file: str, data: bytes) -> None:
+    """Replace a cache in one step. A failure to write it is none: on a full disk people must see what fills it."""
     temp = f"{file}.{os.getpid()}"
-    with open(temp, "wb") as stream:
-        stream.write(marshal.dumps((records, differing)))
-    os.replace(temp, file)
+    try:
+        os.makedirs(os.path.dirname(file), exist_ok=True)
+        with open(temp, "wb") as stream:
+            stream.write(data)
+        os.replace(temp, file)
+    except OSError:
+        _drop(temp)
+
+
+def _drop(temp: str) -> None:
+    try:
+        os.unlink(temp)
+    except OSError:
+        pass
 
 
 def changed(file: str, top: str) -> bool:
@@ -82,18 +97,24 @@ def changed(file: str, top: str) -> bool:
 def watch(file: str, top: str, stat: str) -> None:
     """Write the list of recorded files for `find -cnewer`: whichever changes from now on is newer than the list.
 
-    Names end with NUL and begin with `./`. The list is as old as can be while one of them has changed already.
+    Names end with NUL and begin with `./`. The list is as old as can be while one of them has changed already, and
+    where it cannot be written anew.
     """
     temp = f"{file}.{os.getpid()}"
-    with open(temp, "wb") as stream:
-        for path in load(stat):
-            stream.write(b"./%s\0" % os.fsencode(path))
-        stream.flush()
-        # By the clock of the file system. What changes while we look is newer.
-        now = os.fstat(stream.fileno()).st_mtime_ns
-    since = 0 if changed(stat, top) else now - _TICK
-    os.utime(temp, ns=(since, since))
-    os.replace(temp, file)
+    try:
+        with open(temp, "wb") as stream:
+            for path in load(stat):
+                stream.write(b"./%s\0" % os.fsencode(path))
+            stream.flush()
+            # By the clock of the file system. What changes while we look is newer.
+            now = os.fstat(stream.fileno()).st_mtime_ns
+        since = 0 if changed(stat, top) else now - _TICK
+        os.utime(temp, ns=(since, since))
+        os.replace(temp, file)
+    except OSError:
+        _drop(temp)
+        if os.path.exists(file):
+            os.utime(file, ns=(0, 0))
 
 
 if __name__ == "__main__":

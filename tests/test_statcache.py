@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -114,3 +115,24 @@ def test_a_file_that_differs_from_the_manifest_counts_as_changed(tmp_path: Path)
     file, cache = old_file(tmp_path), tmp_path / "stat"
     statcache.save(str(cache), {"a.pt": recorded(file)}, {"a.pt": "3" * 64})
     assert asked(cache) == 1
+
+
+def test_a_cache_that_cannot_be_written_stops_nobody_and_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = old_file(tmp_path)
+    stat, watched = str(tmp_path / "stat"), tmp_path / "watched"
+    statcache.save(stat, {"a.pt": recorded(file)}, {})
+    statcache.watch(str(watched), str(tmp_path), stat)
+    before = sorted(tmp_path.iterdir())
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "replace", full)
+        statcache.save(stat, {}, {})
+        statcache.watch(str(watched), str(tmp_path), stat)
+    assert sorted(tmp_path.iterdir()) == before
+    assert "a.pt" in statcache.load(stat)
+    assert watched.stat().st_mtime_ns == 0, "an old list must suspect every file"
