@@ -117,6 +117,7 @@ def activate(repo: Repo, known: Manifest, entry: Entry, name: str, target: str, 
         rolling.bring(repo, known, entry, out)
         if _digest(repo, file) != entry.sha256:
             _need_safe(repo, entry, file, whereabouts.file_of(repo, entry), out)
+            objects.need_space(_folder_of(repo, file), entry.size, file)
     if known.active.get(name) != target:
         recording.record(repo, active={name: target})
     if file:
@@ -136,9 +137,7 @@ def put(repo: Repo, entry: Entry, file: str, out: Output) -> bool:
     if _digest(repo, file) == entry.sha256:
         return False
     source = whereabouts.file_of(repo, entry)
-    parent, _ = link.open_parent(repo.top, file, create=True)
-    os.close(parent)
-    folder = os.path.dirname(where)
+    folder = _folder_of(repo, file)
     objects.need_space(folder, entry.size, file)
     with disk(file):
         temp = link.draft(folder)
@@ -159,6 +158,13 @@ def put(repo: Repo, entry: Entry, file: str, out: Output) -> bool:
     if kept:
         out.note(f"what was at {file} is kept as {kept.file}")
     return True
+
+
+def _folder_of(repo: Repo, file: str) -> str:
+    """The folder of a file in `active/`, made when it is needed. Raises ModelsError for a link on the way."""
+    parent, _ = link.open_parent(repo.top, file, create=True)
+    os.close(parent)
+    return os.path.dirname(repo.path(file))
 
 
 def _need_safe(repo: Repo, entry: Entry, file: str, source: str, out: Output) -> None:

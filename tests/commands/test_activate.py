@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import os
+from types import SimpleNamespace
+
 import pytest
 import yaml
 
-from tests.commands.conftest import MODEL
+from tests.commands.conftest import MODEL, snapshot
 from tests.helpers import team
 from tests.helpers.inside import answer, models
 from tests.helpers.sandbox import Sandbox, weights
@@ -178,3 +181,11 @@ def test_a_model_that_runs_code_is_not_put_there(laid: Sandbox) -> None:
     told = models(laid, "activate", "evil.pt", code=1)
     assert "built to run code" in told.err
     assert not laid.exists("data/models/active/evil.pt")
+
+
+def test_a_disk_without_room_for_the_file_changes_nothing(laid: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = snapshot(laid)
+    monkeypatch.setattr(os, "statvfs", lambda _folder: SimpleNamespace(f_bavail=0, f_frsize=4096))
+    assert "no room on the disk for data/models/active/best.pt" in models(laid, "activate", "best.pt", code=1).err
+    assert snapshot(laid) == before
+    assert active(laid) == {}
