@@ -80,6 +80,8 @@ def word(text: str) -> str:
     """
     import shlex
 
+    if text.startswith("-"):
+        text = f"./{text}"  # a path or a name, not an option
     if text.isprintable():
         plain = "".join("a" if c.isalpha() else c for c in text)  # letters of any language
         fine = shlex.quote(plain) == plain and not text.startswith("~")

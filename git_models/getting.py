@@ -107,6 +107,7 @@ def get(
     scanner refuses, for bytes that cannot be had.
     """
     shown = os.path.relpath(where)
+    link.need_place(repo.top if repo else "", where)
     if (there := _in_the_way(where, shown)) is not None:
         if there == (entry.sha256 or there[0], entry.md5 or there[1]):
             return Got(where, False, "", "", "")
@@ -116,8 +117,6 @@ def get(
                 "the same command with --force   # what is there is backed up first",
             )
     folder = os.path.dirname(where)
-    if repo:
-        link.need_inside(repo.top, folder)
     doubts: list[str] = []
 
     def land(what: Item, file: str) -> None:

@@ -284,6 +284,21 @@ def need_inside(top: str, folder: str) -> None:
     )
 
 
+def need_place(top: str, where: str) -> None:
+    """Raise ModelsError where the absolute path `where` is none to put a model: it leads out of `top` by a link, or
+    it is git's own or the manifest's.
+
+    A file in a repository's `.git` is a ref, a hook or a setting to git, and ours find their state there.
+    """
+    if top:
+        need_inside(top, os.path.dirname(where))
+    written = os.path.relpath(where, top) if top else where
+    if ".git" in (part.casefold() for part in where.split(os.sep)):
+        raise ModelsError(f"{written} is in git's own folder; nothing was put there", "name a place outside .git")
+    if top and written.casefold() == "models.yaml":
+        raise ModelsError("models.yaml is the manifest itself; no model was put there", "name another file")
+
+
 def regular(top: str, path: str, walked: set[str] | None = None) -> os.stat_result | None:
     """The stat of the regular file at `path`, None when there is none (or a link, or a folder).
 

@@ -142,7 +142,7 @@ def restore(
     ModelsError when there is no good copy, or the scanner refuses it, with nothing changed.
     """
     first = copies[0]
-    link.need_inside(repo.top, os.path.dirname(where))
+    link.need_place(repo.top, where)
     before = _in_the_way(where)
     if before is not None:
         found = _digests(where)

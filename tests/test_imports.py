@@ -18,6 +18,7 @@ from tests.helpers.sandbox import Sandbox
 LAYERS: dict[str, tuple[str, ...]] = {
     "pure": (
         "__init__",
+        "argtypes",
         "config",
         "errors",
         "findings",

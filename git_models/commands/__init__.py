@@ -112,6 +112,10 @@ def parser_of(name: str, typed: str) -> argparse.ArgumentParser:
         parser.add_argument("-v", "--verbose", action="store_true", help="say more")
         parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
     module.configure(parser)
+    if COMMANDS.get(name, ("", name))[1]:
+        from git_models.argtypes import refuse_empty
+
+        refuse_empty(parser)
     parser.set_defaults(module=module)
     return parser
 

@@ -25,15 +25,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def fields(parser: argparse.ArgumentParser, name: bool = True) -> None:
     """The options that say something about a model, for every command that records or edits one."""
-    parser.add_argument("-m", "--description", metavar="TEXT", help="what this model is")
-    parser.add_argument("--notes", metavar="TEXT", help="what else is worth knowing")
+    parser.add_argument("-m", "--description", type=str, metavar="TEXT", help="what this model is")
+    parser.add_argument("--notes", type=str, metavar="TEXT", help="what else is worth knowing")
     parser.add_argument("--metric", action="append", default=[], metavar="NAME=NUMBER", help="a result: mAP50=0.91")
-    parser.add_argument("--license", metavar="TEXT", help="under which it may be used")
-    parser.add_argument("--stage", metavar="TEXT", help="how far it is: draft, staging, production")
-    parser.add_argument("--source", metavar="TEXT", help="where it comes from")
-    parser.add_argument("--created", metavar="DATE", help="when it was made: YYYY-MM-DD")
+    parser.add_argument("--license", type=str, metavar="TEXT", help="under which it may be used")
+    parser.add_argument("--stage", type=str, metavar="TEXT", help="how far it is: draft, staging, production")
+    parser.add_argument("--source", type=str, metavar="TEXT", help="where it comes from")
+    parser.add_argument("--created", type=str, metavar="DATE", help="when it was made: YYYY-MM-DD")
     if name:
-        parser.add_argument("--name", metavar="NAME", help="what it is called besides its path")
+        parser.add_argument("--name", type=str, metavar="NAME", help="what it is called besides its path")
 
 
 def described(args: argparse.Namespace) -> dict[str, Any]:

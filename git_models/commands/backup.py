@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 
 from git_models import (
+    argtypes,
     backups,
     excludes,
     lineage,
@@ -34,9 +35,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", nargs="?", metavar="FILE", help="a file, or a recorded model, also NAME@VERSION")
     parser.add_argument("name", nargs="?", metavar="NAME", help="call the backup after this name instead")
     parser.add_argument("--all", action="store_true", help="every recorded model that changed since its last backup")
-    parser.add_argument("-m", "--note", default="", metavar="TEXT", help="kept in the metadata")
+    parser.add_argument("-m", "--note", type=str, default="", metavar="TEXT", help="kept in the metadata")
     parser.add_argument("--keep", type=int, metavar="N", help="then delete all but the N newest backups of each model")
-    parser.add_argument("--keep-days", type=float, metavar="D", help="then delete backups that are older than D days")
+    parser.add_argument(
+        "--keep-days", type=argtypes.days, metavar="D", help="then delete backups that are older than D days"
+    )
     parser.add_argument("-n", "--dry-run", action="store_true", help="only say what would be copied and deleted")
 
 
@@ -44,7 +47,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
     clearing = args.keep is not None or args.keep_days is not None
     if bool(args.file) == args.all and (args.all or not clearing):
         raise UsageError("give either a file or --all", "git models backup FILE [NAME], or git models backup --all")
-    if (args.keep is not None and args.keep < 1) or (args.keep_days is not None and args.keep_days < 0):
+    if args.keep is not None and args.keep < 1:
         raise UsageError(
             "the newest backup of a model always stays: --keep N begins at 1", "git models backup --keep 1"
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from git_models import copying, history, manifests, messages, places, repo, selection
+from git_models import argtypes, copying, history, manifests, messages, places, repo, selection
 from git_models.errors import UsageError
 from git_models.output import Output, plural, size
 
@@ -15,7 +15,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--to", dest="target", metavar="B", required=True, help="the place by name or URL")
     parser.add_argument("--all", action="store_true", help="every version that any branch or tag names")
     parser.add_argument("-n", "--dry-run", action="store_true", help="only say what would be copied")
-    parser.add_argument("-j", "--jobs", type=int, metavar="N", help="transfers at once")
+    parser.add_argument("-j", "--jobs", type=argtypes.count, metavar="N", help="transfers at once")
 
 
 def run(args: argparse.Namespace, out: Output) -> int:

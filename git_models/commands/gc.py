@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from git_models import clearing, manifests, places, repo
+from git_models import argtypes, clearing, manifests, places, repo
 from git_models.errors import UsageError
 from git_models.output import Output, plural, size
 from git_models.remotes.base import Held
@@ -17,11 +17,11 @@ from git_models.remotes.base import Held
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--remote", nargs="?", const="", metavar="REMOTE", help="the place by name or URL (default: where models go)"
+        "--remote", nargs="?", const=(), metavar="REMOTE", help="the place by name or URL (default: where models go)"
     )
     parser.add_argument("--delete", action="store_true", help="delete what is listed without it")
     parser.add_argument(
-        "--grace", type=float, default=clearing.GRACE, metavar="DAYS", help="keep what was stored since (30)"
+        "--grace", type=argtypes.days, default=clearing.GRACE, metavar="DAYS", help="keep what was stored since (30)"
     )
     parser.add_argument(
         "--exclusive", action="store_true", help="no other repository keeps models at this place: I know it"
@@ -31,8 +31,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, out: Output) -> int:
     if args.remote is None:
         raise UsageError("gc clears remotes", "git models gc --remote, or git models prune for this clone")
-    if args.grace < 0:
-        raise UsageError("--grace is a number of days", "git models gc --remote --grace 30")
     here = repo.find()
     known = manifests.current(here)
     place = places.by_name(here, known, args.remote) if args.remote else places.ours(here, known)[0]

@@ -22,8 +22,8 @@ from git_models.urllists import Wanted
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("url", nargs="?", metavar="URL", help="where the file lies")
     parser.add_argument("path", nargs="?", metavar="PATH", help="what it becomes here; a folder keeps its name")
-    parser.add_argument("--md5", metavar="HASH", default="", help="what its MD5 must be")
-    parser.add_argument("--sha256", metavar="HASH", default="", help="what its SHA-256 must be")
+    parser.add_argument("--md5", metavar="HASH", help="what its MD5 must be")
+    parser.add_argument("--sha256", metavar="HASH", help="what its SHA-256 must be")
     parser.add_argument("--from", dest="source", metavar="FILE", help="all that a list names, into the folder PATH")
     parser.add_argument("--mirror", action="store_true", help="put a copy into our own remote, too")
     parser.add_argument(
@@ -73,7 +73,7 @@ def _wanted(here: Repo, args: argparse.Namespace) -> list[tuple[Wanted, str]]:
             if not name:
                 raise UsageError("this address does not say what the file is called", "git models import URL PATH/NAME")
             path = name if path == "." else f"{path}/{name}"
-        return [(Wanted(path, url, args.md5, args.sha256), path)]
+        return [(Wanted(path, url, args.md5 or "", args.sha256 or ""), path)]
     if args.path or args.md5 or args.sha256:
         raise UsageError("a list has its own addresses and hashes", "git models import --from FILE [FOLDER]")
     with open(args.source, encoding="utf-8", errors="replace") as file:

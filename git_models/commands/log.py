@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from git_models import journal, lineage, manifests, repo, selection
+from git_models import argtypes, journal, lineage, manifests, repo, selection
 from git_models.errors import ModelsError, UsageError
 from git_models.lineage import Row
 from git_models.output import Output, safe, size
@@ -21,7 +21,7 @@ from git_models.repo import Repo
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", nargs="*", metavar="PATH", help="only these models, also removed ones")
-    parser.add_argument("-n", "--max-count", type=int, metavar="N", help="at most so many versions")
+    parser.add_argument("-n", "--max-count", type=argtypes.count, metavar="N", help="at most so many versions")
     parser.add_argument("--all", action="store_true", help="on every branch and tag, not only on this one")
     parser.add_argument("--markdown", action="store_true", help="as tables, a changelog")
     parser.add_argument("--local", action="store_true", help="what happened in this clone, the newest first")
@@ -57,7 +57,9 @@ def _local(here: Repo, args: argparse.Namespace, out: Output) -> int:
         count = size(event.size) if event.size >= 0 else ""
         more = "  ".join(filter(None, (event.place, event.name, event.version)))
         out.result(f"{event.at[:19].replace('T', ' ')}  {event.event:<8} {event.path}  {count}  {more}".rstrip())
-    if not found:
+    if not found and wanted:
+        out.note(f"nothing has happened here to {', '.join(args.paths)}. All there is: git models log --local")
+    elif not found:
         out.note("nothing has happened here yet")
     out.document({"events": [event._asdict() for event in found]})
     return 0

@@ -8,21 +8,23 @@ from __future__ import annotations
 
 import argparse
 
-from git_models import manifests, messages, pruning, repo
-from git_models.errors import ModelsError, UsageError
+from git_models import argtypes, manifests, messages, pruning, repo
+from git_models.errors import ModelsError
 from git_models.output import Output, plural, size
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-n", "--dry-run", action="store_true", help="only say what would go, and why the rest stays")
     parser.add_argument(
-        "--grace", type=float, default=pruning.GRACE, metavar="DAYS", help="keep what was checked out since (14)"
+        "--grace",
+        type=argtypes.days,
+        default=pruning.GRACE,
+        metavar="DAYS",
+        help="keep what was checked out since (14)",
     )
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
-    if args.grace < 0:
-        raise UsageError("--grace is a number of days", "git models prune --grace 14")
     here = repo.find()
     known = manifests.current(here)
     decided = pruning.plan(here, known, args.grace)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from git_models import (
     activation,
+    argtypes,
     exchange,
     excludes,
     githooks,
@@ -37,7 +38,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", nargs="*", metavar="PATH", help="only these models")
     parser.add_argument("-I", "--include", action="append", default=[], metavar="GLOB", help="only what matches")
     parser.add_argument("-X", "--exclude", action="append", default=[], metavar="GLOB", help="not what matches")
-    parser.add_argument("-j", "--jobs", type=int, metavar="N", help="transfers at once")
+    parser.add_argument("-j", "--jobs", type=argtypes.count, metavar="N", help="transfers at once")
     parser.add_argument("--from", dest="source", metavar="REMOTE", help="only from this place")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from git_models import exchange, history, manifests, messages, places, releasing, repo, selection
+from git_models import argtypes, exchange, history, manifests, messages, places, releasing, repo, selection
 from git_models.errors import ModelsError
 from git_models.exchange import Failure, Pushed
 from git_models.output import Output, plural, size
@@ -15,7 +15,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--remote", metavar="R", help="the place by name or URL (default: models.remote, or origin's)")
     parser.add_argument("--all", action="store_true", help="every version that any branch or tag names")
     parser.add_argument("-n", "--dry-run", action="store_true", help="only say what would be uploaded")
-    parser.add_argument("-j", "--jobs", type=int, metavar="N", help="transfers at once")
+    parser.add_argument("-j", "--jobs", type=argtypes.count, metavar="N", help="transfers at once")
 
 
 def run(args: argparse.Namespace, out: Output) -> int:

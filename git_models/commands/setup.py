@@ -104,7 +104,11 @@ def _set_layout(here: Repo, text: str, out: Output) -> Repo:
     if folder == ".":
         raise ModelsError("the layout needs a folder of its own", "git models setup --layout data/models")
     layout.check(folder)
-    parent, _ = link.open_parent(here.top, f"{folder}/{layout.TRAINED}/model", create=True)
+    try:
+        parent, _ = link.open_parent(here.top, f"{folder}/{layout.TRAINED}/model", create=True)
+    except ModelsError as failed:
+        why = failed.what.rpartition(": ")[2]
+        raise ModelsError(f"models cannot lie in {folder}: {why}", "git models setup --layout data/models") from None
     os.close(parent)  # people put files there themselves; the other folders are made when they are needed
     git.run("config", "models.layout", folder, cwd=here.top)
     out.note(f"models lie in {folder}: trained/, and when they are needed active/, backups/ and downloads/")

@@ -16,7 +16,7 @@ from git_models.sight import MODIFIED, Sight, states
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="PATH", help="a model, or MODEL@COMMIT, MODEL@previous, …")
     parser.add_argument("version", metavar="VERSION", help="a semantic version: 1.2.0, 2.0.0-rc.1")
-    parser.add_argument("-m", "--message", metavar="NOTE", default="", help="what is new in it")
+    parser.add_argument("-m", "--message", type=str, metavar="NOTE", default="", help="what is new in it")
     parser.add_argument("-f", "--force", action="store_true", help="go back, or move a version to other bytes")
 
 

@@ -69,3 +69,98 @@ def test_links_into_the_store_are_refused_with_the_reason(recorded: Sandbox, val
     told = recorded.models("status", code=1)
     assert "would write through the link" in told.err
     assert "git config --unset models.link" in told.err
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ["checkout", "--force", ""],
+        ["rm", "-r", ""],
+        ["mv", MODEL, ""],
+        ["add", ""],
+        ["push", ""],
+        ["log", ""],
+        ["upload", MODEL, ""],
+        ["download", "best.pt", ""],
+        ["restore", ""],
+        ["setup", "--layout", ""],
+        ["setup", "--remote", ""],
+        ["setup", "--track", ""],
+        ["pull", "-I", ""],
+        ["gc", "--remote", ""],
+        ["tag", MODEL, ""],
+        ["export", "lfs", ""],
+        ["migrate", "history", "--include="],
+        ["import", "https://example.invalid/a.pt", "a.pt", "--sha256", ""],
+    ],
+    ids=" ".join,
+)
+def test_an_empty_word_is_a_variable_that_was_not_set_and_never_means_everything(
+    recorded: Sandbox, line: list[str]
+) -> None:
+    recorded.weight(MODEL, 5000, seed=9)
+    before = snapshot(recorded)
+    assert "is empty" in recorded.models(*line, code=2).err
+    assert snapshot(recorded) == before
+
+
+def test_a_text_may_be_empty(recorded: Sandbox) -> None:
+    recorded.models("edit", MODEL, "--notes", "x")
+    recorded.models("edit", MODEL, "--notes", "", "--created", "", "--name", "")
+    assert "notes" not in recorded.entries()[MODEL]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *(["push", "-j", n] for n in ("0", "-3", "x", "1.5")),
+        *(["pull", "-j", n] for n in ("0", "-3")),
+        *(["log", "-n", n] for n in ("0", "-1")),
+        *(["prune", "--grace", n] for n in ("-1", "nan", "inf")),
+        *(["gc", "--remote", "--exclusive", "--grace", n] for n in ("-1", "nan")),
+        *(["backup", "--all", "--keep-days", n] for n in ("-1", "nan")),
+    ],
+    ids=" ".join,
+)
+def test_a_number_that_makes_no_sense_is_a_question_of_usage(recorded: Sandbox, line: list[str]) -> None:
+    before = snapshot(recorded)
+    assert "is no number" in recorded.models(*line, code=2).err
+    assert snapshot(recorded) == before
+
+
+@pytest.mark.parametrize("dest", [".git/hooks/pre-push", ".git/", ".GIT/x", "sub/.git/config", "models.yaml"])
+@pytest.mark.parametrize("verb", ["download", "restore"])
+def test_neither_gits_own_folder_nor_the_manifest_is_a_place_for_a_model(
+    recorded: Sandbox, verb: str, dest: str
+) -> None:
+    recorded.models("backup", MODEL)
+    before = snapshot(recorded)
+    told = recorded.models(verb, "--force", "best.pt", dest, code=1)
+    assert "next: name " in told.err
+    assert snapshot(recorded) == before
+    assert not [*(recorded / ".git").glob("best*"), *(recorded / ".git/hooks").glob("pre-push")]
+
+
+def test_a_name_that_begins_with_a_dash_is_no_option_in_what_is_advised(recorded: Sandbox) -> None:
+    recorded.models("backup", MODEL)
+    told = recorded.models("restore", "best.pt", "--", "-dash.pt").err
+    assert "git models add ./-dash.pt" in told
+    recorded.models("add", "./-dash.pt")
+    assert "-dash.pt" in recorded.entries()
+
+
+@pytest.mark.parametrize("kind", ["a link", "a file"])
+def test_a_layout_that_cannot_be_is_refused_with_the_reason(recorded: Sandbox, kind: str) -> None:
+    if kind == "a link":
+        (recorded / "models").symlink_to("elsewhere")
+    else:
+        recorded.write("models", "x")
+    told = recorded.models("setup", "--layout", "models/mine", code=1).err
+    assert f"models cannot lie in models/mine: models is {kind}" in told
+    assert "next: git models setup --layout" in told
+    assert not recorded.git("config", "models.layout", code=None).out
+
+
+def test_the_journal_of_a_model_it_does_not_know_is_not_called_empty(recorded: Sandbox) -> None:
+    recorded.models("backup", MODEL)
+    assert "nothing has happened here to nope.pt" in recorded.models("log", "--local", "nope.pt").err
