@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from git_models import statcache
+
 _LONG = 4 << 20  # bytes
 
 # file -> how long it was when this process wrote it anew: what is long because much is kept may double first
@@ -40,17 +42,21 @@ def read(file: str) -> Mapping[str, Sequence[str]]:
 
 
 def append(file: str, rows: Iterable[Sequence[object]], keep: Callable[[str], bool]) -> None:
-    """Add records, whose fields hold no tab and no newline. A log that became long is left with those to `keep`."""
+    """Add records, whose fields hold no tab and no newline. A log that became long is left with those to `keep`.
+
+    A failure to write is none: all is looked at again next time.
+    """
     lines = "".join("\t".join(map(str, row)) + "\n" for row in rows)
     if not lines:
         return
-    with open(file, "ab", buffering=0) as log:
-        log.write(("\n" + lines).encode("utf-8", "replace"))  # the newline ends what a killed process began
-        grown = log.tell() > max(_LONG, 2 * _shortest.get(file, 0))
+    try:
+        with open(file, "ab", buffering=0) as log:
+            log.write(("\n" + lines).encode("utf-8", "replace"))  # the newline ends what a killed process began
+            grown = log.tell() > max(_LONG, 2 * _shortest.get(file, 0))
+    except OSError:
+        return
     if grown:
         kept = {key: fields for key, fields in read(file).items() if keep(key)}
-        temporary = f"{file}.{os.getpid()}"
-        with open(temporary, "wb") as log:
-            log.write("".join("\t".join((key, *fields)) + "\n" for key, fields in kept.items()).encode("utf-8"))
-            _shortest[file] = log.tell()
-        os.replace(temporary, file)
+        data = "".join("\t".join((key, *fields)) + "\n" for key, fields in kept.items()).encode("utf-8")
+        statcache.replace(file, data)
+        _shortest[file] = len(data)

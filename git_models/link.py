@@ -250,6 +250,9 @@ def open_parent(top: str, path: str, create: bool = False) -> tuple[int, str]:
                     os.mkdir(folder, dir_fd=at)
                 except FileExistsError:
                     pass
+                except OSError as failed:
+                    failed.filename = os.path.join(top, *folders[: depth + 1])  # it was told of the last part alone
+                    raise
             try:
                 below = os.open(folder, _FOLDER, dir_fd=at)
             except OSError as failed:

@@ -106,13 +106,14 @@ def _translated(failed: OSError) -> Exception:
     """What the operating system refused, in a sentence."""
     import errno
 
-    from git_models.errors import ModelsError
+    from git_models.errors import ModelsError, word
 
-    where = f": {os.fsdecode(failed.filename)}" if isinstance(failed.filename, (str, bytes)) else ""
+    file = os.fsdecode(failed.filename) if isinstance(failed.filename, (str, bytes)) else ""
+    where, folder = f": {file}" if file else "", os.path.dirname(file) or "."
     if failed.errno in (errno.ENOSPC, errno.EDQUOT):
-        return ModelsError(f"the disk is full{where}", "df -h .")
+        return ModelsError(f"the disk is full{where}", f"df -h {word(folder)}")
     if failed.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return ModelsError(f"no permission to write or read{where}", "ls -ld .git .")
+        return ModelsError(f"no permission to write or read{where}", f"ls -ld {word(folder)}")
     return ModelsError(f"{failed.strerror or failed}{where}")
 
 

@@ -84,11 +84,7 @@ def _log(repo: Repo) -> str:
 
 
 def _remember(repo: Repo, row: tuple[str, ...]) -> None:
-    """A cache: a failure to write it is no failure."""
-    try:
-        linelog.append(_log(repo), [row], keep=lambda key: objects.has(repo.models, key[:64]))
-    except OSError:
-        pass
+    linelog.append(_log(repo), [row], keep=lambda key: objects.has(repo.models, key[:64]))
 
 
 def admit(repo: Repo, drafts: Mapping[str, objects.Draft]) -> dict[str, str]:

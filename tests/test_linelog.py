@@ -91,3 +91,9 @@ def test_several_processes_append_at_once(log: str, tmp_path: Path) -> None:
     for worker in workers:
         worker.join()
     assert len(linelog.read(log).keys() - {""}) == 400
+
+
+def test_a_log_that_cannot_be_written_stops_nobody(log: str) -> None:
+    os.mkdir(log)  # in the way, as a full disk or a folder without permission would be
+    linelog.append(log, [("a", 1)], keep=lambda _: True)
+    assert os.listdir(log) == []

@@ -122,3 +122,15 @@ def test_what_a_dead_process_left_is_removed_once_it_is_old(tmp_path: Path) -> N
     os.utime(young)
     assert link.draft(str(tmp_path)).endswith(".git-models")
     assert sorted(f.name for f in tmp_path.iterdir()) == [young.name, "mine"]
+
+
+def test_a_folder_that_cannot_be_made_is_told_with_its_whole_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(name: str, **_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", name)
+
+    monkeypatch.setattr(os, "mkdir", refused)
+    with pytest.raises(PermissionError) as caught:
+        link.open_parent(str(tmp_path), "data/active/best.pt", create=True)
+    assert caught.value.filename == str(tmp_path / "data")

@@ -166,10 +166,10 @@ def test_an_answer_that_cannot_be_written_is_a_failure(recorded: Sandbox) -> Non
 @pytest.mark.parametrize(
     ("code", "words", "fix"),
     [
-        (errno.ENOSPC, "the disk is full", "df -h"),
-        (errno.EDQUOT, "the disk is full", "df -h"),
-        (errno.EACCES, "no permission", "ls -ld"),
-        (errno.EROFS, "no permission", "ls -ld"),
+        (errno.ENOSPC, "the disk is full", "df -h /mnt\n"),
+        (errno.EDQUOT, "the disk is full", "df -h /mnt\n"),
+        (errno.EACCES, "no permission", "ls -ld /mnt\n"),
+        (errno.EROFS, "no permission", "ls -ld /mnt\n"),
     ],
 )
 def test_what_the_system_refuses_is_put_into_words(bin_folder: Path, code: int, words: str, fix: str) -> None:
