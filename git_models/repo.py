@@ -65,6 +65,10 @@ def find(folder: str | None = None) -> Repo:
         )
     except git.GitError as failed:
         if "must be run in a work tree" in failed.stderr:
+            if git.run("rev-parse", "--is-bare-repository", cwd=folder, env=env) == b"false\n":
+                raise ModelsError(
+                    "this is git's own folder, not the work tree", "cd ..   # and the same command again"
+                ) from None
             raise ModelsError(
                 "this repository has no work tree, so there are no models in it to manage",
                 "git models clone URL",

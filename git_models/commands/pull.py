@@ -109,7 +109,8 @@ def pull(args: argparse.Namespace, here: Repo, out: Output, *, place: bool, more
             out.warn(f"git models: {path} was not put in place: {reason}")
         for path, doubt in final.doubts:
             out.warn(safety.doubtful(path, doubt))
-    _summary(names, fetched, final, out)
+    if not failures or fetched or final:
+        _summary(names, fetched, final, out)
     out.document(
         {
             "fetched": [e.path for e in fetched],

@@ -164,3 +164,16 @@ def test_a_layout_that_cannot_be_is_refused_with_the_reason(recorded: Sandbox, k
 def test_the_journal_of_a_model_it_does_not_know_is_not_called_empty(recorded: Sandbox) -> None:
     recorded.models("backup", MODEL)
     assert "nothing has happened here to nope.pt" in recorded.models("log", "--local", "nope.pt").err
+
+
+def test_in_gits_own_folder_it_says_where_it_is(recorded: Sandbox) -> None:
+    told = recorded.models("list", code=1, cwd=".git").err
+    assert "git's own folder, not the work tree" in told
+    assert "next: cd .." in told
+
+
+def test_a_fetch_that_failed_does_not_say_that_all_is_here(recorded: Sandbox) -> None:
+    clone = recorded.clone("clone")
+    told = clone.models("fetch", code=1)
+    assert told.out == ""
+    assert told.err.count("git models: ") == 1
