@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import BinaryIO
 
-from git_models.errors import ModelsError
+from git_models.errors import ModelsError, word
 
 # What `git rev-parse --local-env-vars` lists (git 2.39): git sets these for hooks, and they win over
 # `-C`, so they must go before git is asked about another repository.
@@ -49,10 +49,22 @@ class GitError(ModelsError):
     """git itself failed; `code` stays 1, `status` is git's own exit code."""
 
     def __init__(self, args: Sequence[str], status: int, stderr: str) -> None:
-        said = stderr.strip() or f"exit code {status}"
-        super().__init__(f"git {' '.join(args[:2])} failed: {said}")
+        said, fix = stderr.strip() or f"exit code {status}", ""
+        if lock := _left(said):
+            # git's own words are seven lines, and the command is not among them.
+            said = f"another git is at work here, or one was killed: {lock} is there"
+            fix = f"rm {word(lock)}   # if no other git is running"
+        super().__init__(f"git {' '.join(args[:2])} failed: {said}", fix)
         self.status = status
         self.stderr = stderr
+
+
+def _left(said: str) -> str:
+    """The lock file that git says it could not create as it is there already, "" if it says something else."""
+    import re
+
+    found = re.search(r"'(/[^']*\.lock)'", said)
+    return found[1] if found and os.path.lexists(found[1]) else ""
 
 
 @cache

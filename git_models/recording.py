@@ -65,9 +65,9 @@ def record(
             index.edit(remove=remove, add=staged)
         except git.GitError:
             # Another git is at work: `git commit -a` holds the index as long as its editor is open.
-            if mine:
+            if new_mine != mine and mine:
                 manifests.write(repo, mine)
-            elif new_mine:
+            elif new_mine != mine:
                 os.unlink(repo.path(manifest.NAME))
             raise
     if models or moved:

@@ -64,14 +64,16 @@ def find(folder: str | None = None) -> Repo:
             env=env,
         )
     except git.GitError as failed:
-        if "must be run in a work tree" in failed.stderr:
-            if git.run("rev-parse", "--is-bare-repository", cwd=folder, env=env) == b"false\n":
-                raise ModelsError(
-                    "this is git's own folder, not the work tree", "cd ..   # and the same command again"
-                ) from None
+        # Not by git's words, which come in the user's language.
+        kind = git.run("rev-parse", "--is-bare-repository", "--is-inside-git-dir", cwd=folder, env=env, ok=(0, 128))
+        if kind.startswith(b"true"):
             raise ModelsError(
                 "this repository has no work tree, so there are no models in it to manage",
                 "git models clone URL",
+            ) from None
+        if kind == b"false\ntrue\n":
+            raise ModelsError(
+                "this is git's own folder, not the work tree", "cd ..   # and the same command again"
             ) from None
         raise NotARepository(failed.stderr.strip(), "git init") from None
     lines = os.fsdecode(answer).split("\n")

@@ -179,7 +179,7 @@ def _carry_out(here: Repo, job: history.Job, found: Sequence[choose.Found], out:
     """Do it and say what was done."""
     done = history.carry_out(here, job, out, lambda: _prepare(here, out))
     if done is None:
-        out.result("no branch or tag has these files")
+        out.result("no branch or tag has them in commits that may be rewritten; nothing was changed")
         out.document({"files": [], "dry_run": False})
         return 0
     for line in history.told(done, here):

@@ -177,3 +177,33 @@ def test_a_fetch_that_failed_does_not_say_that_all_is_here(recorded: Sandbox) ->
     told = clone.models("fetch", code=1)
     assert told.out == ""
     assert told.err.count("git models: ") == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ["edit", MODEL, "--notes", "x"],
+        ["tag", MODEL, "1.0.0"],
+        ["add", "new.pt"],
+        ["upload", "new.pt", "other.pt"],
+        ["mv", MODEL, "moved.pt"],
+        ["track", "*.b"],
+        ["activate", "best.pt"],
+    ],
+    ids=lambda line: line[0],
+)
+def test_a_lock_that_a_killed_git_left_is_named_with_the_command_that_removes_it(
+    recorded: Sandbox, place: Path, line: list[str]
+) -> None:
+    recorded.models("setup", "--remote", place.as_uri())
+    recorded.git("commit", "-m", "A place", code=None)
+    recorded.weight("new.pt", 3000, seed=5)
+    lock = recorded.write(".git/index.lock")
+    before = snapshot(recorded)
+    told = recorded.models(*line, code=1).err
+    assert f"one was killed: {lock} is there" in told
+    assert f"next: rm {lock}" in told
+    assert snapshot(recorded) == before
+    lock.unlink()
+    recorded.models(*line)
+    assert recorded.status()
