@@ -262,3 +262,15 @@ def test_one_ctrl_c_is_one_interrupt_though_git_passes_it_on_as_well(monkeypatch
 
 def test_a_reader_that_goes_away_is_no_error(recorded: Sandbox) -> None:
     assert recorded.run("git models status -v | true").err == ""
+
+
+def test_of_a_crowd_that_is_recorded_the_first_are_named(repo: Sandbox) -> None:
+    for number in range(30):
+        repo.weight(f"w/{number:02}.pt", 100, seed=number + 1)
+    told = repo.models("add", "w").err.splitlines()
+    assert told[:1] + told[18:] == [
+        "recorded w/00.pt",
+        "recorded w/18.pt",
+        "… and 11 more (-v names them)",
+        "30 models in models.yaml, staged. Next: git commit",
+    ]

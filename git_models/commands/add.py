@@ -11,6 +11,8 @@ from git_models.errors import ModelsError, UsageError, word
 from git_models.manifest import Entry
 from git_models.output import Output, plural, size
 
+_SHOWN = 20  # models that are named one by one
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", nargs="*", metavar="PATH", help="files, or folders to search for weight files")
@@ -97,12 +99,14 @@ def run(args: argparse.Namespace, out: Output) -> int:
     total = sum(os.path.getsize(here.path(p)) for p in wanted if os.path.isfile(here.path(p)))
     with out.progress("Recording", total) as advance:
         done = staging.add(here, wanted, about, advance)
-    for path in done.new:
-        out.note(f"recorded {path}")
-    for path in done.changed:
-        out.note(f"recorded the new version of {path}")
-    for old, new in done.moved:
-        out.note(f"moved {old} -> {new}, same bytes")
+    lines = [f"recorded {path}" for path in done.new]
+    lines += [f"recorded the new version of {path}" for path in done.changed]
+    lines += [f"moved {old} -> {new}, same bytes" for old, new in done.moved]
+    shown = len(lines) if out.verbose or len(lines) <= _SHOWN else _SHOWN - 1
+    for line in lines[:shown]:
+        out.note(line)
+    if lines[shown:]:
+        out.note(f"… and {len(lines) - shown} more (-v names them)")
     if args.tag:
         _tag(here, wanted, args.tag, args.description or "", out)
     for path, doubt in done.doubts:
