@@ -199,7 +199,7 @@ def add(repo: Repo, wanted: Sequence[str], fields: Mapping[str, Any], advance: A
     Killed in between, the bytes are in the store or the file is untouched, and the same call
     finishes the job. Raises ModelsError, with nothing recorded, when one of them cannot be.
     """
-    known, staged = manifests.current(repo), manifests.at(repo, "")
+    known, staged = manifests.current(repo), _staged(repo, wanted)
     cache = statcache.load(stat_file(repo))
     fresh, recorded, unchanged = [], [], []
     tracked = index.entries(wanted) if len(wanted) <= 1000 else index.entries()
@@ -230,9 +230,15 @@ def _seen(repo: Repo, entry: Entry, cache: Mapping[str, statcache.Record]) -> bo
     return bool(record and st and record[0] == entry.sha256 and statcache.trusted(record, st))
 
 
-def _names(known: Manifest, entry: Entry) -> bool:
-    """Whether a manifest has the entry's bytes at its path."""
-    return entry.path in known.models and known.models[entry.path].sha256 == entry.sha256
+def _staged(repo: Repo, paths: Sequence[str]) -> dict[str, Entry]:
+    """What the index's manifest says of these paths; the rest of it need not stay in memory."""
+    models = manifests.at(repo, "").models
+    return {path: models[path] for path in paths if path in models}
+
+
+def _names(models: Mapping[str, Entry], entry: Entry) -> bool:
+    """Whether a manifest's models have the entry's bytes at its path."""
+    return entry.path in models and models[entry.path].sha256 == entry.sha256
 
 
 def register(
@@ -248,6 +254,41 @@ def register(
 
     Without `stage` the index stays as it is.
     """
+    plan = _plan(repo, known, kept, fields, stage)
+    changes, moved = plan.changes, plan.moved
+    # Once, when the manifest is made: a fork's clone could not know where its upstream keeps the bytes.
+    readers: Mapping[str, str] = {}
+    if changes and not known.models:
+        from git_models import places
+
+        readers = places.for_readers(repo, known)
+    recording.record(repo, changes, remove=remove, remotes=readers, stage=stage)
+    with lock.hold(repo.models, "the stat cache"):
+        cache = statcache.load(stat_file(repo))
+        for item in kept:
+            if item.record is not None:
+                cache[item.path] = item.record
+            else:
+                cache.pop(item.path, None)
+        for old_path, _ in moved:
+            cache.pop(old_path, None)
+        save_stat(repo, cache)
+    total = sum(item.digests.size for item in kept)
+    doubts = tuple((item.path, item.doubt) for item in kept if item.doubt)
+    return Added(tuple(plan.new), tuple(plan.changed), tuple(moved), tuple(plan.unchanged), total, doubts)
+
+
+class _Plan(NamedTuple):
+    """What becomes of files whose bytes are kept."""
+
+    new: list[str]
+    changed: list[str]
+    unchanged: list[str]
+    moved: list[tuple[str, str]]  # from, to
+    changes: dict[str, Entry | None]  # of the manifest
+
+
+def _plan(repo: Repo, known: Manifest, kept: Sequence[Kept], fields: Mapping[str, Any], stage: bool) -> _Plan:
     new: list[str] = []
     changed: list[str] = []
     unchanged: list[str] = []
@@ -275,26 +316,7 @@ def register(
         same = entry == old and before is not None and before.sha256 == entry.sha256
         (unchanged if same else changed if before else new).append(item.path)
         changes[item.path] = entry
-    # Once, when the manifest is made: a fork's clone could not know where its upstream keeps the bytes.
-    readers: Mapping[str, str] = {}
-    if changes and not known.models:
-        from git_models import places
-
-        readers = places.for_readers(repo, known)
-    recording.record(repo, changes, remove=remove, remotes=readers, stage=stage)
-    with lock.hold(repo.models, "the stat cache"):
-        cache = statcache.load(stat_file(repo))
-        for item in kept:
-            if item.record is not None:
-                cache[item.path] = item.record
-            else:
-                cache.pop(item.path, None)
-        for old_path, _ in moved:
-            cache.pop(old_path, None)
-        save_stat(repo, cache)
-    total = sum(item.digests.size for item in kept)
-    doubts = tuple((item.path, item.doubt) for item in kept if item.doubt)
-    return Added(tuple(new), tuple(changed), tuple(moved), tuple(unchanged), total, doubts)
+    return _Plan(new, changed, unchanged, moved, changes)
 
 
 def _by_bytes(known: Manifest) -> Mapping[str, Sequence[Entry]]:
@@ -343,7 +365,7 @@ def save_stat(repo: Repo, records: dict[str, statcache.Record]) -> None:
 
 def unstaged(repo: Repo, known: Manifest, cache: Mapping[str, statcache.Record]) -> list[str]:
     """Recorded models that are as their entry says, and the index's manifest does not say it."""
-    staged = manifests.at(repo, "")
+    staged = manifests.at(repo, "").models
     return [p for p, entry in known.models.items() if not _names(staged, entry) and _seen(repo, entry, cache)]
 
 
