@@ -20,9 +20,19 @@ outside() {
 		case $PWD/ in "$here"/*) ;; *) printf ':%s' "$folder" ;; esac
 	done
 }
-PATH=$(outside)
-PATH=${PATH:-:/usr/bin:/bin}
-PATH=${PATH#:}
+# git puts its own folder first, and most systems keep the rest where no commit comes: that costs nothing to see.
+own=${PATH%%:*}
+case $own in
+/*/git-core) [ -x /usr/bin/grep ] && [ -x /usr/bin/find ] && [ -x /usr/bin/cmp ] || own= ;;
+*) own= ;;
+esac
+if [ -n "$own" ]; then
+	PATH=$own:/usr/bin:/bin
+else
+	PATH=$(outside)
+	PATH=${PATH:-:/usr/bin:/bin}
+	PATH=${PATH#:}
+fi
 
 # The hook that was here before runs first, with the same arguments and the same input. Some shell
 # hooks (Husky's) ask for their own name, so a shell is given it.
