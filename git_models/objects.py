@@ -146,8 +146,10 @@ def take_all(models: str, files: Sequence[tuple[str, str]]) -> None:
 
     First all bytes reach the disk, then each file gets its name.
     """
+    for file, _ in files:
+        statcache.settle(file)
     flush([file for file, _ in files])
-    _verified(models, [statcache.own(oid, _renamed(models, file, oid)) for file, oid in files])
+    _verified(models, [statcache.record(oid, "", _renamed(models, file, oid), time.time_ns()) for file, oid in files])
 
 
 def _renamed(models: str, file: str, oid: str, parent: int | None = None) -> os.stat_result:

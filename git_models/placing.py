@@ -156,6 +156,7 @@ def _copy(repo: Repo, entry: Entry, parent: int, name: str) -> str:
         target = os.open(temp, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666, dir_fd=parent)
         try:
             link.copy(source, target, repo.config.link)
+            statcache.settle(target)
             if os.fstat(target).st_size != os.fstat(source).st_size:
                 raise OSError(errno.EIO, "short copy")
         except BaseException:

@@ -23,9 +23,13 @@ def record(oid: str, md5: str, st: os.stat_result, at: int) -> Record:
     return (oid, md5, st.st_size, st.st_mtime_ns, st.st_ctime_ns, st.st_ino, at)
 
 
-def own(oid: str, st: os.stat_result) -> Record:
-    """What to remember of a file that nobody but us ever wrote to: no write hides in the instant of the look."""
-    return record(oid, "", st, st.st_mtime_ns + _TICK + 1)
+def settle(file: int | str) -> None:
+    """Date a file that we wrote and that nobody else has yet back by an instant, so that its stat is believed at once.
+
+    Whatever others write into it from now on gives it another mtime.
+    """
+    st = os.stat(file)
+    os.utime(file, ns=(st.st_atime_ns, st.st_mtime_ns - _TICK - 1))
 
 
 def trusted(known: Record, st: os.stat_result) -> bool:

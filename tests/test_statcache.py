@@ -136,3 +136,13 @@ def test_a_cache_that_cannot_be_written_stops_nobody_and_leaves_nothing_behind(
     assert sorted(tmp_path.iterdir()) == before
     assert "a.pt" in statcache.load(stat)
     assert watched.stat().st_mtime_ns == 0, "an old list must suspect every file"
+
+
+def test_a_file_of_ours_is_believed_at_once_and_a_write_of_others_in_the_same_instant_is_seen(tmp_path: Path) -> None:
+    file = tmp_path / "model.pt"
+    file.write_bytes(b"ours")
+    statcache.settle(str(file))
+    known = statcache.record("oid", "md5", file.stat(), time.time_ns())
+    assert statcache.trusted(known, file.stat())
+    file.write_bytes(b"them")
+    assert not statcache.trusted(known, file.stat())

@@ -43,6 +43,14 @@ def test_a_swap_puts_the_new_one_in_place_and_the_old_one_away(ready: Sandbox, h
     assert worktree.sync(here) == worktree.Synced((), (), (), (), ())
 
 
+def test_what_was_put_in_place_is_not_hashed_again(here: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    worktree.sync(here)
+    monkeypatch.setattr(link, "hashed", None)
+    assert worktree.sync(here) == worktree.Synced((), (), (), (), ())
+    wanted = manifests.current(here).models[MODEL]
+    assert Sight(here).digests(MODEL) == (wanted.sha256, wanted.md5)
+
+
 def test_a_swap_of_pushed_versions_is_a_rename(ready: Sandbox, here: Repo) -> None:
     new = os.stat(objects.path(here.models, manifests.current(here).models[MODEL].sha256)).st_ino
     old = os.stat(here.path(MODEL)).st_ino
