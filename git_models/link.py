@@ -124,11 +124,12 @@ def flush(files: Sequence[int]) -> None:
         os.fsync(file)
 
 
-def begun(file: int, before: int, after: int, soon: bool = False) -> None:
-    """Have the disk begin with what was written so far, every 16 MiB; `before` and `after` are offsets.
+def let_go(file: int, before: int, after: int, soon: bool = False) -> None:
+    """Have the disk take what was written so far, every 16 MiB; `before` and `after` are offsets.
 
-    Else a large file waits in memory until its flush, and the disk rests while we hash. What is on the disk
-    leaves memory, unless somebody reads the file `soon`: a copy need not push out what others work with.
+    Else a large file waits in memory until its flush, and the disk rests while we hash. What is on the disk,
+    or was only read, leaves memory, unless somebody reads the file `soon`: a copy need not push out what
+    others work with.
     """
     start, stop = before // _EAGER * _EAGER, after // _EAGER * _EAGER
     if stop > start and hasattr(os, "posix_fadvise"):
@@ -156,7 +157,7 @@ def copy(source: int, target: int, how: str = "auto") -> None:
     step = _some if how == "auto" else _block  # the kernel's own copying may share extents as well
     done = 0
     while count := step(source, target, done):
-        begun(target, done, done + count, soon=True)
+        let_go(target, done, done + count, soon=True)
         done += count
 
 
@@ -194,7 +195,7 @@ def hashed(source: int, target: int | None = None, advance: Callable[[int], None
             view = memoryview(data)
             while view:
                 view = view[os.write(target, view) :]
-            begun(target, offset - len(data), offset)
+            let_go(target, offset - len(data), offset)
         advance(len(data))
     return hasher.digests()
 

@@ -95,7 +95,7 @@ def draft_bytes(models: str, chunks: Iterable[bytes]) -> Draft:
                 view = memoryview(chunk)
                 while view:
                     view = view[target.write(view) :]
-                link.begun(target.fileno(), done, done + len(chunk))
+                link.let_go(target.fileno(), done, done + len(chunk))
                 done += len(chunk)
     except BaseException:
         hasher.close()

@@ -102,7 +102,7 @@ class PartFile:
         view = memoryview(data)
         while view:
             done = os.pwrite(self.fd, view, at)
-            link.begun(self.fd, at, at + done, soon=True)
+            link.let_go(self.fd, at, at + done, soon=True)
             view, at = view[done:], at + done
 
     def follow(self, stop: int) -> None:

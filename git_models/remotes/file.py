@@ -193,6 +193,7 @@ class Reading:
                 raise self._folder.failure(error) from error
             if not data:
                 return
+            link.let_go(self._fd, at, at + len(data))
             at += len(data)
             yield data
 
@@ -260,7 +261,7 @@ def _copy_range(source: BinaryIO, target: BinaryIO, upload: Upload, advance: Adv
         target.write(data)
         hasher.update(data)
         done = upload.size - rest
-        link.begun(target.fileno(), done, done + len(data))
+        link.let_go(target.fileno(), done, done + len(data))
         rest -= len(data)
         advance(len(data))
     if rest:
