@@ -128,8 +128,11 @@ def _arrived(repo: Repo, entry: Entry, new: str, sight: Sight) -> bool:
 
 
 def _leave_one_name(repo: Repo, old: str, new: str) -> None:
-    """Of two names of one file keep `new`. Where they differ in letter case alone, they may be one name."""
-    folder, _, name = new.rpartition("/")
+    """Of two names of one file keep `new`. Where they differ in letter case alone, they may be one name.
+
+    Killed in between, the file lies where `placing.rescue` looks for the model that is recorded, the old one.
+    """
+    folder, _, name = old.rpartition("/")
     aside = repo.path(f"{folder}/{link.unfinished(name)}" if folder else link.unfinished(name))
     os.rename(repo.path(old), aside)
     if os.path.lexists(repo.path(new)):
