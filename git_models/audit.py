@@ -15,6 +15,7 @@ from git_models import (
     manifests,
     patterns,
     staging,
+    statcache,
 )
 from git_models.errors import ManifestError, ModelsError, word
 from git_models.findings import Finding
@@ -137,7 +138,7 @@ def past_the_hooks(repo: Repo, known: Manifest) -> list[Finding]:
     weights = [b for b in weights if b.new or sizes.get(b.oid, 0) >= staging.KEEP_BELOW]
     found = files(repo, known, weights).found if weights else []
     if not found:
-        _write(note, now)
+        statcache.replace(note, now.encode("utf-8", "surrogateescape"))
     return found
 
 
@@ -147,15 +148,6 @@ def _read(file: str) -> str:
             return stream.read()
     except OSError:
         return ""
-
-
-def _write(file: str, text: str) -> None:
-    """A cache: a failure to write it is no failure."""
-    try:
-        with open(file, "w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
-            stream.write(text)
-    except OSError:
-        pass
 
 
 def tracked(repo: Repo, known: Manifest) -> list[Finding]:

@@ -113,23 +113,7 @@ def stage(repo: Repo, raw: bytes) -> None:
 
 def write(repo: Repo, raw: bytes) -> None:
     """Replace the work tree's manifest in one step; its mode stays. The caller holds the lock."""
-    target = repo.path(manifest.NAME)
-    temp = repo.path(link.unfinished(manifest.NAME))
-    try:
-        if os.path.lexists(temp):
-            os.unlink(temp)
-        with open(temp, "xb") as file:
-            file.write(raw)
-        try:
-            os.chmod(temp, os.stat(target).st_mode & 0o777)
-        except FileNotFoundError:
-            pass
-        objects.flush([temp])
-        os.replace(temp, target)
-    except BaseException:
-        if os.path.exists(temp):
-            os.unlink(temp)
-        raise
+    objects.replace(repo.path(manifest.NAME), repo.path(link.unfinished(manifest.NAME)), raw)
 
 
 def settle(repo: Repo, raw: bytes, due: bool) -> None:

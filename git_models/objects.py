@@ -130,6 +130,28 @@ def flush(files: Sequence[str]) -> None:
                 os.close(fd)
 
 
+def replace(target: str, temp: str, data: bytes) -> None:
+    """Make these the bytes of a file that is the user's as well, in one step; its mode stays.
+
+    `temp` is its name until it is on the disk; what a killed process left there goes.
+    """
+    try:
+        if os.path.lexists(temp):
+            os.unlink(temp)
+        with open(temp, "xb") as file:
+            file.write(data)
+        try:
+            os.chmod(temp, os.stat(target).st_mode & 0o777)
+        except FileNotFoundError:
+            pass
+        flush([temp])
+        os.replace(temp, target)
+    except BaseException:
+        if os.path.exists(temp):
+            os.unlink(temp)
+        raise
+
+
 def take(models: str, file: str, oid: str, was: os.stat_result, parent: int) -> None:
     """Rename a verified, flushed file of the same file system into the store.
 

@@ -19,13 +19,4 @@ def read(file: str) -> str:
 def replace(file: str, text: str) -> None:
     """Make this the file's text. Whatever happens in between, the whole of the old or of the new is there."""
     os.makedirs(os.path.dirname(file), exist_ok=True)
-    temp = f"{file}.{os.getpid()}"
-    try:
-        with open(temp, "w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
-            stream.write(text)
-        objects.flush([temp])
-        os.replace(temp, file)
-    except BaseException:
-        if os.path.exists(temp):
-            os.unlink(temp)
-        raise
+    objects.replace(file, f"{file}.{os.getpid()}", text.encode("utf-8", "surrogateescape"))

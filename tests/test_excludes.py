@@ -173,3 +173,19 @@ def test_the_models_of_every_worktree_have_their_lines_until_it_is_gone(ready: S
 
 def _lines(repo: Sandbox) -> set[str]:
     return set(repo.read(".git/info/exclude").decode().splitlines())
+
+
+def test_the_mode_of_a_file_with_the_users_lines_stays(ready: Sandbox) -> None:
+    files = [ready / ".git/info" / name for name in ("exclude", "attributes")]
+    for file in files:
+        file.chmod(0o600)
+    ready.weight("other.pt", seed=7)
+    ready.models("add", "other.pt")
+    ready.models("setup", "--uninstall")
+    ready.models("setup")
+    assert "other.pt" in files[0].read_text()
+    assert files[0].stat().st_mode & 0o777 == 0o600
+    files[1].write_text("*.x text\n")
+    files[1].chmod(0o600)
+    ready.models("setup")
+    assert files[1].stat().st_mode & 0o777 == 0o600 and "*.x text" in files[1].read_text()

@@ -207,13 +207,18 @@ def _branch_with(work: Sandbox, path: str, content: bytes, *, skip: bool = False
     work.git("switch", "main")
 
 
-def test_a_weight_staged_during_a_conflicted_merge_is_recorded(work: Sandbox) -> None:
+def _diverge(work: Sandbox) -> None:
+    """Commits on `side` and `main` that change the same line."""
     work.git("switch", "-c", "side")
     work.write("train.py", "side\n")
     work.commit("Side")
     work.git("switch", "main")
     work.write("train.py", "main\n")
     work.commit("Main")
+
+
+def test_a_weight_staged_during_a_conflicted_merge_is_recorded(work: Sandbox) -> None:
+    _diverge(work)
     work.git("merge", "side", code=1)
     work.write("train.py", "both\n")
     work.write(PATH, ONE)
@@ -371,12 +376,7 @@ def test_a_second_version_staged_in_the_middle_of_something_is_recorded(second: 
 
 
 def test_a_weight_that_rebase_continue_commits_past_the_hooks_is_named_with_the_way_out(work: Sandbox) -> None:
-    work.git("switch", "-c", "side")
-    work.write("train.py", "side\n")
-    work.commit("Side")
-    work.git("switch", "main")
-    work.write("train.py", "main\n")
-    work.commit("Main")
+    _diverge(work)
     work.git("rebase", "side", code=1)
     work.write("train.py", "both\n")
     work.write(PATH, ONE)
