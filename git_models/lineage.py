@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 from git_models import git, history, index, manifest, manifests, versions
@@ -175,11 +176,12 @@ def _tagged(row: Row, tag: Version) -> Row:
 
 def _rows(commit: Commit, new: Manifest, olds: Sequence[Manifest], names: set[str] | None) -> Iterator[Row]:
     """What one commit brings, against all its parents; `names` becomes what the models were called before."""
+    moves = cache(lambda: _moves(new, olds))
     for path in list(new.models if names is None else names):
         entry = new.models.get(path)
         if entry is None or any(versions.same_bytes(entry, old.models.get(path, Entry(path))) for old in olds):
             continue
-        source = _moved_from(entry, new, olds)
+        source = None if any(path in old.models for old in olds) else moves()(entry)
         if source is None or not versions.same_bytes(source, entry):
             yield Row(entry, commit, metrics=entry.metrics)
         if source is not None and names is not None:
@@ -194,19 +196,63 @@ def _rows(commit: Commit, new: Manifest, olds: Sequence[Manifest], names: set[st
                 continue  # it names a version that the manifest does not
 
 
-def _moved_from(entry: Entry, new: Manifest, olds: Sequence[Manifest]) -> Entry | None:
+def _moves(new: Manifest, olds: Sequence[Manifest]) -> Callable[[Entry], Entry | None]:
     """What a model was before the commit that gave it this path, also if it was trained again in that commit."""
-    if any(entry.path in old.models for old in olds):
-        return None
+    came = [e for path, e in new.models.items() if all(path not in old.models for old in olds)]
     left = {path: before for old in olds for path, before in old.models.items() if path not in new.models}
-    if same := next((before for before in left.values() if versions.same_bytes(before, entry)), None):
-        return same
-    came = [e for e in new.models.values() if all(e.path not in old.models for old in olds)]
-    gone = [b for b in left.values() if not any(versions.same_bytes(b, e) for e in came)]
-    alike = _alike if len(gone) == len(came) == 1 else _related
-    found = [before for before in gone if alike(before, entry)]
-    # Where several could be meant, none is: a wrong past is worse than a short one.
-    return found[0] if len(found) == 1 and sum(alike(found[0], e) for e in came) == 1 else None
+    old_bytes, new_bytes = _told_by(left.values(), _bytes), _told_by(came, _bytes)
+    gone = [b for b in left.values() if not any(versions.same_bytes(b, e) for e in _sharing(new_bytes, b, _bytes))]
+    one = len(gone) == len(came) == 1
+    old_traits, new_traits = _told_by(gone, _traits), _told_by(came, _traits)
+
+    def moved(entry: Entry) -> Entry | None:
+        if same := next((b for b in _sharing(old_bytes, entry, _bytes) if versions.same_bytes(b, entry)), None):
+            return same
+        if one:
+            return gone[0] if _alike(gone[0], entry) else None
+        # Where several could be meant, none is: a wrong past is worse than a short one.
+        before = _only(_sharing(old_traits, entry, _traits), entry)
+        return before if before and _only(_sharing(new_traits, before, _traits), before) else None
+
+    return moved
+
+
+def _told_by(entries: Iterable[Entry], by: Callable[[Entry], Iterable[object]]) -> Mapping[object, Sequence[Entry]]:
+    found: dict[object, list[Entry]] = {}
+    for entry in entries:
+        for trait in by(entry):
+            found.setdefault(trait, []).append(entry)
+    return found
+
+
+def _sharing(
+    known: Mapping[object, Sequence[Entry]], entry: Entry, by: Callable[[Entry], Iterable[object]]
+) -> Iterator[Entry]:
+    return (other for trait in by(entry) for other in known.get(trait, ()))
+
+
+def _only(candidates: Iterable[Entry], entry: Entry) -> Entry | None:
+    """The one of these that is related to the entry, None if there is none or a second one."""
+    found: Entry | None = None
+    for other in candidates:
+        if _related(other, entry):
+            if found is not None and other.path != found.path:
+                return None
+            found = other
+    return found
+
+
+def _bytes(entry: Entry) -> Iterator[object]:
+    """The hashes of which two entries with the same bytes share one."""
+    return (h for h in (entry.sha256, entry.md5) if h)
+
+
+def _traits(entry: Entry) -> set[object]:
+    """Of two entries that are `_related`, each has one of these that the other has, too."""
+    held: list[Entry | Version] = [entry, *entry.versions]
+    hashes = {h for one in held for h in (one.sha256, one.md5) if h}
+    texts = (("name", entry.label), ("description", entry.description), ("notes", entry.notes))
+    return hashes | {text for text in texts if text[1]}
 
 
 def _related(one: Entry, other: Entry) -> bool:

@@ -73,4 +73,5 @@ def absent_objects(repo: Repo, entries: Iterable[Entry]) -> list[Entry]:
 
 def absent(repo: Repo, known: Manifest, names: Collection[str]) -> list[Entry]:
     """The entries of `names` whose bytes the store lacks."""
-    return absent_objects(repo, (e for p, e in known.models.items() if p in names))
+    wanted = set(names)
+    return absent_objects(repo, (e for p, e in known.models.items() if p in wanted))

@@ -235,3 +235,33 @@ def test_an_entry_is_followed_however_it_is_written(work: Sandbox, shape: str) -
         (work / "models.yaml").write_text((work / "models.yaml").read_text() + "\n")
         work.git("commit", "-am", "A line more")
     assert sizes(rows(work, MODEL)) == [3, 2, 1]
+
+
+def test_a_crowd_that_is_renamed_in_one_commit_is_compared_once_each(
+    work: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crowd = 300
+    entries = {f"old/m{n}.pt": Entry(f"old/m{n}.pt")._replace(**bytes_of(n)) for n in range(crowd)}  # type: ignore[arg-type]
+    commit(work, "Crowd", "2026-11-01T12:00:00", manifest.update(b"", entries))
+    moved = {
+        f"new/m{n}.pt": Entry(f"new/m{n}.pt", description="one text for all")._replace(
+            **bytes_of(n if n % 2 else n + 1000)  # type: ignore[arg-type]
+        )
+        for n in range(crowd)
+    }
+    commit(work, "Move", "2026-11-02T12:00:00", manifest.update(b"", moved))
+    compared = 0
+
+    def same_bytes(one: Entry, other: Entry) -> bool:
+        nonlocal compared
+        compared += 1
+        return one.sha256 == other.sha256
+
+    with monkeypatch.context() as counting:
+        counting.setattr(lineage.versions, "same_bytes", same_bytes)
+        found = rows(work)
+    # The odd ones were renamed; the even ones were trained again as well, and their names tell them.
+    assert len(found) == crowd + crowd // 2
+    assert compared < 20 * crowd
+    assert sizes(rows(work, "new/m7.pt")) == [7]
+    assert sizes(rows(work, "new/m8.pt")) == [1008, 8]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from git_models import activation, backups, history, manifests, messages, objects, places, repo, selection
 from git_models.activation import Active
@@ -32,9 +32,10 @@ def run(args: argparse.Namespace, out: Output) -> int:
     sight = Sight(here)
     found = states(here, known, sight, names)
     sight.save(known)
-    cloud = _cloud(here, known, set(names))
-    kept = [b for b in _backups(here, known, out) if not args.paths or b.source in set(names)]
-    active = [a for a in activation.look(here, known) if not args.paths or a.path in set(names)]
+    wanted = set(names)
+    cloud = _cloud(here, known, wanted)
+    kept = [b for b in _backups(here, known, out) if not args.paths or b.source in wanted]
+    active = [a for a in activation.look(here, known) if not args.paths or a.path in wanted]
     _trained(here, known, found, {a.path for a in active}, args.long, out)
     for place, entries in cloud.items():
         total = sum(max(e.size, 0) for e in entries)
@@ -48,17 +49,20 @@ def run(args: argparse.Namespace, out: Output) -> int:
     _active(active, out)
     if not found:
         out.result("no models yet. Next: git models add PATH")
-    out.document(
-        {
-            "models": [_described(here, s, cloud) for s in found],
-            "cloud": [{"url": url, "objects": [e.sha256 for e in entries]} for url, entries in cloud.items()],
-            "active": {a.name: a.target for a in active},
-            "active_files": [
-                {"name": a.name, "path": a.path, "file": a.file, "sha256": a.sha256, "state": a.state} for a in active
-            ],
-            "backups": [backup_described(b) for b in kept],
-        }
-    )
+    if out.json:
+        on = {url: {e.sha256 for e in entries} for url, entries in cloud.items()}
+        out.document(
+            {
+                "models": [_described(here, s, on) for s in found],
+                "cloud": [{"url": url, "objects": [e.sha256 for e in entries]} for url, entries in cloud.items()],
+                "active": {a.name: a.target for a in active},
+                "active_files": [
+                    {"name": a.name, "path": a.path, "file": a.file, "sha256": a.sha256, "state": a.state}
+                    for a in active
+                ],
+                "backups": [backup_described(b) for b in kept],
+            }
+        )
     return 0
 
 
@@ -123,7 +127,7 @@ def _word(state: str) -> str:
     return "here" if state == OK else state
 
 
-def _described(here: Repo, found: State, cloud: Mapping[str, Sequence[Entry]]) -> dict[str, object]:
+def _described(here: Repo, found: State, on: Mapping[str, Collection[str]]) -> dict[str, object]:
     entry = found.entry
     return {
         "path": found.path,
@@ -138,5 +142,5 @@ def _described(here: Repo, found: State, cloud: Mapping[str, Sequence[Entry]]) -
         "versions": [
             {"version": v.version, "date": v.date, "size": v.size, "sha256": v.sha256} for v in entry.versions
         ],
-        "on": [url for url, entries in cloud.items() if entry.sha256 in {e.sha256 for e in entries}],
+        "on": [url for url, oids in on.items() if entry.sha256 in oids],
     }
