@@ -7,6 +7,7 @@ import hashlib
 import marshal
 import os
 import stat
+from functools import lru_cache
 from typing import Any
 
 from git_models import git, index, link, lock, manifest, objects, statcache
@@ -66,9 +67,11 @@ def at(repo: Repo, name: str) -> Manifest:
 
 def parse(repo: Repo, raw: bytes) -> Manifest:
     """`manifest.parse`, remembered by content: PyYAML alone costs 20 ms, and 10,000 entries half a second."""
-    if not raw.strip():
-        return manifest.EMPTY
-    folder = os.path.join(repo.models, "parsed")
+    return _parsed(os.path.join(repo.models, "parsed"), raw) if raw.strip() else manifest.EMPTY
+
+
+@lru_cache(maxsize=2)  # this one and the one before are asked for again and again
+def _parsed(folder: str, raw: bytes) -> Manifest:
     file = os.path.join(folder, f"{_FORMAT}-{hashlib.sha256(raw).hexdigest()[:32]}")
     try:
         with open(file, "rb") as stream:

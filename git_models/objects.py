@@ -209,19 +209,21 @@ def checked(models: str, wanted: Sequence[str], full: bool = False) -> tuple[lis
     known = {} if full else linelog.read(_log(models))
     good, bad, fresh = [], [], []
     for oid in wanted:
-        at = time.time_ns()
+        name, at = path(models, oid), time.time_ns()
         try:
-            file = os.open(path(models, oid), os.O_RDONLY | os.O_CLOEXEC)
+            if _trusted(oid, known, os.stat(name)):
+                good.append(oid)
+                continue
+            file = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
             continue
         try:
             st = os.fstat(file)
-            if not _trusted(oid, known, st):
-                if link.hashed(file).sha256 != oid:
-                    lose(models, oid)
-                    bad.append(oid)
-                    continue
-                fresh.append(statcache.record(oid, "", st, at))
+            if link.hashed(file).sha256 != oid:
+                lose(models, oid)
+                bad.append(oid)
+                continue
+            fresh.append(statcache.record(oid, "", st, at))
         finally:
             os.close(file)
         good.append(oid)

@@ -7,6 +7,7 @@ it has not seen before.
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
@@ -21,6 +22,7 @@ _REFUSED = {"warn": ("dangerous",), "block": ("dangerous", "unknown"), "off": ()
 _VERDICTS = ("weights-only", "needs classes", "unknown", "dangerous")
 # What no loader takes for a model says nothing about code; `block` refuses it all the same.
 _NO_FORMAT = "unknown"
+_SMALL = 1 << 16  # bytes of a file that is read whole
 
 
 class Judged(NamedTuple):
@@ -46,28 +48,44 @@ def off(repo: Repo) -> Repo:
 
 
 def judge(repo: Repo, path: str, oid: str, file: str) -> Judged:
-    """Is the model at `path`, whose bytes are `oid` and lie in `file`, safe to load? Raises OSError.
+    """Is the model at `path`, whose bytes are `oid` and lie in `file`, safe to load? Raises OSError."""
+    return judge_all(repo, [(path, oid, file)])[0]
+
+
+def judge_all(repo: Repo, asked: Iterable[tuple[str, str, str]]) -> list[Judged]:
+    """`judge` for many (path, oid, file); what had to be scanned is remembered at the end.
 
     A verdict of another version of this program does not count, since its lists may differ.
     """
-    # The suffix is part of the question: a pickle named .safetensors gets past people.
-    suffix = os.path.splitext(path)[1].lower()
-    suffix = suffix if len(suffix) <= 16 and suffix[1:].isalnum() and suffix.isascii() else ""
-    known = linelog.read(_log(repo)).get(oid + suffix, ())
-    if len(known) == 4 and known[0] == __version__ and known[1] in _VERDICTS:
-        _, verdict, form, why = known
-        return Judged(verdict, form, why)
-    judged = look(path, file)
-    _remember(repo, (oid + suffix, __version__, *judged[:3]))
-    return judged
+    log = os.path.join(repo.models, "scans")
+    known = linelog.read(log)
+    found, fresh = [], []
+    try:
+        for path, oid, file in asked:
+            # The suffix is part of the question: a pickle named .safetensors gets past people.
+            suffix = os.path.splitext(path)[1].lower()
+            key = oid + suffix if len(suffix) <= 16 and suffix[1:].isalnum() and suffix.isascii() else oid
+            fields = known.get(key, ())
+            if len(fields) == 4 and fields[0] == __version__ and fields[1] in _VERDICTS:
+                judged = Judged(fields[1], fields[2], fields[3])
+            else:
+                judged = look(path, file)
+                fresh.append((key, __version__, *judged[:3]))
+            found.append(judged)
+    finally:
+        linelog.append(log, fresh, keep=lambda key: objects.has(repo.models, key[:64]))
+    return found
 
 
 def look(path: str, file: str) -> Judged:
     """The scanner's answer for a file that is to be called `path`; nothing is remembered. Raises OSError."""
     from git_models import inspect
 
-    with open(file, "rb") as opened:
-        report = inspect.scan(opened, os.fstat(opened.fileno()).st_size, path)
+    with open(file, "rb", buffering=0) as raw:
+        size = os.fstat(raw.fileno()).st_size
+        # The scanner goes to and fro.
+        opened = io.BytesIO(raw.read(_SMALL)) if size <= _SMALL else io.BufferedReader(raw)
+        report = inspect.scan(opened, size, path)
     why = report.findings[0].what if report.findings else f"it needs {', '.join(report.classes[:3])}"
     return Judged(report.verdict, report.format, safe(why), fresh=True)
 
@@ -79,19 +97,11 @@ def weighed(judged: Judged, setting: str) -> tuple[str, str]:
     return "", _said(judged) if setting != "off" and _doubtful(judged) else ""
 
 
-def _log(repo: Repo) -> str:
-    return os.path.join(repo.models, "scans")
-
-
-def _remember(repo: Repo, row: tuple[str, ...]) -> None:
-    linelog.append(_log(repo), [row], keep=lambda key: objects.has(repo.models, key[:64]))
-
-
 def admit(repo: Repo, drafts: Mapping[str, objects.Draft]) -> dict[str, str]:
     """What is doubtful about files that are about to be recorded, by path. Raises ModelsError for what is refused."""
     doubts = {}
-    for path, draft in drafts.items() if _asked(repo) else ():
-        judged = judge(repo, path, draft.digests.sha256, draft.file)
+    asked = [(path, draft.digests.sha256, draft.file) for path, draft in drafts.items()] if _asked(repo) else []
+    for (path, *_), judged in zip(asked, judge_all(repo, asked), strict=True):
         if judged.verdict in _REFUSED[repo.config.scan]:
             raise ModelsError(
                 f"{path} was not recorded: {_said(judged)}",
@@ -106,11 +116,12 @@ def admit(repo: Repo, drafts: Mapping[str, objects.Draft]) -> dict[str, str]:
 def sift(repo: Repo, plan: Iterable[Entry]) -> Sifted:
     """Which of these models, verified in the store, may be put in place."""
     found = Sifted([], [], [])
-    for entry in plan:
-        judged = (
-            judge(repo, entry.path, entry.sha256, objects.path(repo.models, entry.sha256)) if _asked(repo) else None
-        )
-        if judged and judged.verdict in _REFUSED[repo.config.scan]:
+    if not _asked(repo):
+        return found._replace(plan=list(plan))
+    entries = list(plan)
+    asked = ((e.path, e.sha256, objects.path(repo.models, e.sha256)) for e in entries)
+    for entry, judged in zip(entries, judge_all(repo, asked), strict=True):
+        if judged.verdict in _REFUSED[repo.config.scan]:
             ways = (
                 f"  next: git models scan {word(entry.path)}   # says more\n"
                 f"git models checkout --allow-dangerous {word(entry.path)}   # if you know what it runs"
@@ -118,7 +129,7 @@ def sift(repo: Repo, plan: Iterable[Entry]) -> Sifted:
             found.refused.append((entry.path, f"{_said(judged)}\n{ways}"))
             continue
         found.plan.append(entry)
-        if judged and _doubtful(judged):
+        if _doubtful(judged):
             found.doubts.append((entry.path, _said(judged)))
     return found
 

@@ -65,9 +65,10 @@ def is_tar(file: BinaryIO, size: int) -> bool:
     field = header[148:156]
     binary = field[0] in (0o200, 0o377)
     total = int.from_bytes(field[1:], "big") - (256**7 if field[0] == 0o377 else 0) if binary else _octal(field)
-    plain = sum(header[:148]) + 8 * 32 + sum(header[156:])
-    signed = plain - 256 * sum(byte > 127 for byte in header[:148] + header[156:])
-    return total in (plain, signed)
+    if total is None:
+        return False  # nearly always
+    rest = memoryview(header[:148] + b" " * 8 + header[156:])
+    return total in (sum(rest), sum(rest.cast("b")))
 
 
 def look_tar(file: BinaryIO, size: int, ledger: Ledger, scan: Scan) -> Look:
