@@ -12,6 +12,8 @@ from git_models import messages, patterns
 from git_models.errors import ModelsError, NotAModel, NotThere, Offline, RemoteError, StartOver, Transient
 from git_models.output import size as shown
 from git_models.partfile import SMALL, Cut, PartFile, disk, sweep
+from git_models.pieces import Piece, Segment, pieces_of, segments_of
+from git_models.remotes import at_once
 from git_models.remotes import links as direct
 from git_models.remotes.base import Advance, Body, Options, Remote, Source
 from git_models.workers import Crew, Item, Outcome, Pace, Stopped, Wait, each
@@ -21,22 +23,6 @@ RESTARTS = 3
 
 IMPATIENT = 10.0
 """Seconds that a source may make us wait while another one could be asked."""
-
-
-class Segment(NamedTuple):
-    """A stretch of the file and the asset that holds exactly it."""
-
-    asset: str
-    start: int  # offset in the file
-    stop: int  # offset behind it, -1 if unknown
-
-
-class Piece(NamedTuple):
-    """What one request asks for."""
-
-    segment: Segment
-    start: int  # offset in the file
-    stop: int  # -1: to the end of the segment
 
 
 class Sink(Protocol):
@@ -84,6 +70,7 @@ def download(
     if links is None and any(item.urls for item in first):
         # They stand in the manifest, which a stranger may have written.
         links = direct(Options(from_manifest=True, patience=patience))
+    jobs = jobs if any(item.urls for item in first) else at_once(remotes, jobs)
     crew = Crew(pace or Pace(), patience, wait)
     batch = _Batch(crew, folder, tuple(remotes), links, jobs, advance, alone=len(first) == 1)
     done: list[Item] = []
@@ -152,7 +139,7 @@ class _Batch:
 
     def fetch(self, item: Item) -> PartFile:
         """The verified file of an item. Raises ModelsError."""
-        segments = _segments(item)
+        segments = segments_of(item)
         cuts = [Cut(s.stop, p.sha256, p.asset) for s, p in zip(segments, item.parts, strict=False)]
         part = PartFile(self.folder, key(item), cuts, resumable=not 0 <= item.size <= SMALL)
         try:
@@ -221,7 +208,7 @@ class _Batch:
     def _run(self, remote: Source, segments: list[Segment], item: Item, part: PartFile, limit: float | None) -> None:
         size = segments[-1].stop
         several = remote.several and self.alone and self.jobs > 1 and size - part.solid >= self.crew.pace.alone
-        pieces = _pieces(segments, part.solid, self.crew.pace.range if several else 0)
+        pieces = pieces_of(segments, part.solid, self.crew.pace.range if several else 0)
         if several:
             self._ranges(remote, pieces, item, part, limit)
             return
@@ -333,31 +320,6 @@ class _Watch:
             if self._bytes < self._pace.slow * passed:
                 raise Transient(f"only {shown(self._bytes)} came in {passed:.0f} s")
             self._since, self._bytes = self._pace.clock(), 0
-
-
-def _segments(item: Item) -> list[Segment]:
-    if not item.parts:
-        return [Segment(item.asset, 0, item.size)]
-    found, offset = [], 0
-    for part in item.parts:
-        found.append(Segment(part.asset, offset, offset + part.size))
-        offset += part.size
-    if offset != item.size:
-        raise ModelsError(f"{item.path}: its parts are {offset} bytes together, models.yaml says {item.size}")
-    return found
-
-
-def _pieces(segments: list[Segment], solid: int, most: int) -> list[Piece]:
-    """What is missing behind `solid`: one piece a segment, or (`most` > 0) ranges of that size."""
-    pieces = []
-    for segment in segments:
-        start = max(solid, segment.start)
-        while most and segment.stop - start > most:
-            pieces.append(Piece(segment, start, start + most))
-            start += most
-        if segment.stop < 0 or start < segment.stop or (segment.stop == segment.start and solid <= segment.start):
-            pieces.append(Piece(segment, start, segment.stop))
-    return pieces
 
 
 def _announced(body: Body, segment: Segment, item: Item, remote: Source) -> NotAModel:

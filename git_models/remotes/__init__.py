@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 from git_models.errors import RemoteError, UsageError
-from git_models.remotes.base import Linking, Options, Remote, Source, Taking
+from git_models.remotes.base import Linking, Near, Options, Remote, Source, Taking
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -21,6 +21,7 @@ __all__ = [
     "Remote",
     "Source",
     "Taking",
+    "at_once",
     "file_of",
     "from_git_remote",
     "github_host",
@@ -85,6 +86,12 @@ def file_of(url: str, path: str, revision: str = "HEAD", options: Options | None
 def link(remote: Source, asset: str) -> str:
     """A URL from which anybody gets the asset with `curl` alone, "" where there is none."""
     return remote.link(asset) if isinstance(remote, Linking) else ""
+
+
+def at_once(sources: Sequence[Source], jobs: int) -> int:
+    """How many of `jobs` transfers at once pay, where each of the sources may be asked."""
+    numbers = [source.at_once() if isinstance(source, Near) else 0 for source in sources]
+    return min(jobs, *numbers) if numbers and all(numbers) else jobs
 
 
 def from_git_remote(url: str, hosts: Collection[str] = ()) -> str | None:

@@ -180,6 +180,15 @@ class Linking(Protocol):
 
 
 @runtime_checkable
+class Near(Protocol):
+    """A remote from which bytes come so fast that more transfers at once only wait for each other."""
+
+    def at_once(self) -> int:
+        """How many transfers at once pay; 0 where there is no such number."""
+        ...
+
+
+@runtime_checkable
 class Taking(Protocol):
     """A remote that can get an asset from another one without the bytes passing through this program."""
 

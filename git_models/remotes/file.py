@@ -22,6 +22,8 @@ from git_models.remotes.base import Advance, Held, Options, Upload
 
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", re.ASCII)  # no leading dot: those are unfinished
 
+_AT_ONCE = 2  # of 1,000 files of 10 KiB: 0.55 s with one thread or two, 0.64 s with four
+
 
 def normalise(url: str) -> str:
     """`file:///abs/path`; raises UsageError for a host, a relative path or a control character."""
@@ -105,6 +107,13 @@ class Folder:
         """See Remote; a folder shows everything at once, and after this its names are on disk, too."""
         if os.path.isdir(self.path):
             _sync_folder(self.path)
+
+    def at_once(self) -> int:
+        """See Near; a network mount, which has no device here, may take its time for each file."""
+        try:
+            return _AT_ONCE if os.major(os.stat(self.path).st_dev) else 0
+        except OSError:
+            return 0
 
     def get(self, asset: str, start: int = 0, stop: int | None = None, tag: str | None = None) -> Reading:
         """See Remote; the tag is made of inode, size and time."""
