@@ -14,8 +14,8 @@ from git_models import (
     manifest,
     manifests,
     patterns,
-    staging,
     statcache,
+    weightfiles,
 )
 from git_models.errors import ManifestError, ModelsError, word
 from git_models.findings import Finding
@@ -56,19 +56,19 @@ def files(repo: Repo, known: Manifest, blobs: Sequence[Blob]) -> Audit:
     """Weights, by name and content, and other large files among what git has. Files of Git LFS are its own."""
     regular = [b for b in blobs if b.mode in index.REGULAR]
     sizes = index.sizes(b.oid for b in regular)
-    globs = staging.track_patterns(repo, known)
+    globs = weightfiles.globs(repo, known)
     limit = repo.config.limit
     found, notes = [], []
     named = [b for b in regular if patterns.matches(globs, b.path)]
     filters = index.attributes("filter", [b.path for b in named])
-    weights = {b for b in named if filters.get(b.path) != "lfs"}
-    heads = index.heads({b.oid: sizes.get(b.oid, 0) for b in weights}, staging.HEAD_BYTES)
+    suspects = {b for b in named if filters.get(b.path) != "lfs"}
+    heads = index.heads({b.oid: sizes.get(b.oid, 0) for b in suspects}, weightfiles.HEAD_BYTES)
     for blob in regular:
         count = sizes.get(blob.oid, 0)
         where = f" in commit {blob.commit}" if blob.commit else ""
         reason = "no weight by its name"
-        if blob in weights:
-            reason = staging.not_a_weight(heads.get(blob.oid, b""), count)
+        if blob in suspects:
+            reason = weightfiles.not_a_weight(heads.get(blob.oid, b""), count)
         if not reason:
             found.append(_tracked_weight(blob, count, where))
         elif "pointer" in reason:
@@ -120,23 +120,23 @@ def history_of(repo: Repo, start: str, end: str) -> tuple[list[Blob], list[Findi
     return found, [Finding(what.format(oid[:10]), "git fetch --unshallow") for oid in hidden]
 
 
-def past_the_hooks(repo: Repo, known: Manifest) -> list[Finding]:
-    """Weights in commits that are on no remote yet, as a commit with --no-verify, or without hooks, leaves them there.
+def past_the_hooks(repo: Repo, known: Manifest, head: str) -> list[Finding]:
+    """Weights in commits up to `head` that no remote has yet, where one with --no-verify, or without hooks, left them.
 
     A small one that git tracked before is a fixture, which the hooks leave to git. The last HEAD without any is
     remembered: what is reached from it is not looked at again.
     """
-    head, globs = index.head(), staging.track_patterns(repo, known)
+    globs = weightfiles.globs(repo, known)
     note, clean = os.path.join(repo.state, "clean"), _read(os.path.join(repo.state, "clean"))
     now = "\n".join([head, *globs])
     if not head or now == clean:
         return []
     before = clean.split("\n")
     known_clean = [f"^{before[0]}"] if before[1:] == list(globs) and index.sizes([before[0]]) else []
-    weights = [b for b in _introduced(["HEAD", *known_clean, "--not", "--remotes"]) if patterns.matches(globs, b.path)]
-    sizes = index.sizes(b.oid for b in weights)
-    weights = [b for b in weights if b.new or sizes.get(b.oid, 0) >= staging.KEEP_BELOW]
-    found = files(repo, known, weights).found if weights else []
+    suspects = [b for b in _introduced([head, *known_clean, "--not", "--remotes"]) if patterns.matches(globs, b.path)]
+    sizes = index.sizes(b.oid for b in suspects)
+    suspects = [b for b in suspects if b.new or sizes.get(b.oid, 0) >= weightfiles.KEEP_BELOW]
+    found = files(repo, known, suspects).found if suspects else []
     if not found:
         statcache.replace(note, now.encode("utf-8", "surrogateescape"))
     return found
@@ -154,7 +154,7 @@ def tracked(repo: Repo, known: Manifest) -> list[Finding]:
     """Weights that git tracks now, and other files that GitHub would refuse, but for small fixtures."""
     blobs = in_index()
     sizes = index.sizes(b.oid for b in blobs)
-    return files(repo, known, [b for b in blobs if sizes.get(b.oid, 0) >= staging.KEEP_BELOW]).found
+    return files(repo, known, [b for b in blobs if sizes.get(b.oid, 0) >= weightfiles.KEEP_BELOW]).found
 
 
 def _commit(name: str, shallow: bool) -> str:

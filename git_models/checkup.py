@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from git_models import (
     audit,
     backups,
+    index,
     layout,
     link,
     places,
@@ -25,7 +26,7 @@ from git_models.output import size
 
 def commits(case: Case) -> Iterator[Finding]:
     """Weights that git itself tracks: in commits that are not pushed yet, or large ones anywhere in the index."""
-    fresh = audit.past_the_hooks(case.repo, case.known)
+    fresh = audit.past_the_hooks(case.repo, case.known, index.head())
     yield from (f._replace(what=f"{f.what}: no hook took it out") for f in fresh)
     seen = {f.path for f in fresh}
     yield from (f for f in audit.tracked(case.repo, case.known) if f.path not in seen)

@@ -21,13 +21,15 @@ from git_models import (
     safety,
     staging,
     statcache,
+    weightfiles,
 )
 from git_models.errors import ModelsError, PathError, word
 from git_models.index import Staged
 from git_models.manifest import NAME, Entry, Manifest
 from git_models.output import Output, size
 from git_models.repo import Repo
-from git_models.staging import HEAD_BYTES, Kept
+from git_models.sight import stat_file
+from git_models.staging import Kept
 
 
 class Sorted(NamedTuple):
@@ -148,10 +150,12 @@ def sort(repo: Repo, known: Manifest, staged: Sequence[Staged]) -> Sorted:
     """Tell weights from other files, by name first and then by their first bytes."""
     files = [s for s in staged if s.mode in index.REGULAR]
     sizes = index.sizes(s.oid for s in files)
-    globs = staging.track_patterns(repo, known)
+    globs = weightfiles.globs(repo, known)
     named = [s for s in files if patterns.matches(globs, s.path)]
     filters = index.attributes("filter", [s.path for s in named])
-    peeked = index.heads({s.oid: sizes.get(s.oid, 0) for s in named if filters.get(s.path) != "lfs"}, HEAD_BYTES)
+    peeked = index.heads(
+        {s.oid: sizes.get(s.oid, 0) for s in named if filters.get(s.path) != "lfs"}, weightfiles.HEAD_BYTES
+    )
     weights, fixtures, lfs = [], [], []
     for item in named:
         count = sizes.get(item.oid, 0)
@@ -159,7 +163,7 @@ def sort(repo: Repo, known: Manifest, staged: Sequence[Staged]) -> Sorted:
             lfs.append(item.path)
             continue
         head = peeked.get(item.oid, b"")
-        reason = staging.not_a_weight(head, count)
+        reason = weightfiles.not_a_weight(head, count)
         if patterns.lfs_pointer(head):
             raise ModelsError(
                 f"{item.path} was not recorded: {reason}",
@@ -167,7 +171,7 @@ def sort(repo: Repo, known: Manifest, staged: Sequence[Staged]) -> Sorted:
             )
         if count and reason:
             continue
-        if item.old_oid.strip("0") and count < staging.KEEP_BELOW and item.path not in known.models:
+        if item.old_oid.strip("0") and count < weightfiles.KEEP_BELOW and item.path not in known.models:
             fixtures.append(item.path)
         elif count == 0:
             raise ModelsError(f"{item.path} is empty, so it is no model", f"git restore --staged {word(item.path)}")
@@ -231,7 +235,7 @@ def _keep(repo: Repo, weights: Sequence[tuple[Staged, int]], out: Output) -> lis
 
 
 def _changed(repo: Repo, known: Manifest, but: Sequence[str]) -> list[str]:
-    cache = statcache.load(staging.stat_file(repo))
+    cache = statcache.load(stat_file(repo))
     return [p for p in staging.modified(repo, known, cache) if p not in but]
 
 

@@ -27,7 +27,7 @@ from git_models.manifest import Entry, Manifest
 from git_models.output import Output, duration, plural, size
 from git_models.places import Place
 from git_models.repo import Repo
-from git_models.staging import stat_file
+from git_models.sight import stat_file
 from git_models.transfer import Item
 
 _DISK = 100e6  # bytes a second that a disk takes at least

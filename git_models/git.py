@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import BinaryIO
 
@@ -152,6 +152,28 @@ def call(
     if done.returncode not in ok:
         raise GitError(args, done.returncode, done.stderr.decode("utf-8", "replace"))
     return done.returncode, done.stdout
+
+
+def begin(
+    *args: str, cwd: str | None = None, env: Mapping[str, str] | None = None, ok: Sequence[int] = (0,)
+) -> Callable[[], bytes]:
+    """Start git, to be at work beside us; what comes back is called once, waits, and gives `run`'s answer."""
+    process = subprocess.Popen(
+        [program(), *args],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=cwd,
+        env=env,
+    )
+
+    def answer() -> bytes:
+        out, err = process.communicate()
+        if process.returncode not in ok:
+            raise GitError(args, process.returncode, err.decode("utf-8", "replace"))
+        return out
+
+    return answer
 
 
 def text(*args: str, cwd: str | None = None, ok: Sequence[int] = (0,)) -> str:

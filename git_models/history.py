@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import marshal
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from git_models import git, index, manifest, manifests
+from git_models import git, index, manifest, manifests, statcache
 from git_models.errors import ManifestError
 from git_models.manifest import Entry, Manifest
 from git_models.repo import Repo
@@ -129,13 +130,37 @@ def names_pushed(repo: Repo, oids: set[str]) -> set[str]:
     if not oids:
         return set()
     tips = git.text("for-each-ref", "--format=%(objectname)", "refs/remotes").split()
+    file, state = os.path.join(repo.models, "pushed"), "\n".join([*tips, *_edges(repo)])
+    if (remembered := _remembered(file, state)) is not None:
+        return oids & remembered
     found: set[str] = set()
     for raw in index.blobs([f"{tip}:{manifest.NAME}" for tip in dict.fromkeys(tips)]).values():
-        found |= _oids(repo, raw) & oids
+        found |= _oids(repo, raw)
     if oids - found and tips:
+        # The whole history, which can be long: remembered until a ref moves.
         for raw in index.blobs(manifest_blobs(["--remotes"])).values():
-            found |= _oids(repo, raw) & oids
-    return found
+            found |= _oids(repo, raw)
+        statcache.replace(file, marshal.dumps((state, found)))
+    return oids & found
+
+
+def _edges(repo: Repo) -> list[str]:
+    """The commits at which a shallow history ends; [] where it is whole."""
+    try:
+        with open(os.path.join(repo.common, "shallow"), encoding="ascii") as file:
+            return file.read().split()
+    except FileNotFoundError:
+        return []
+
+
+def _remembered(file: str, state: str) -> set[str] | None:
+    try:
+        with open(file, "rb") as stream:
+            # S302: the file is ours, in the git directory, where an attacker could as well write a hook.
+            then, found = marshal.loads(stream.read())  # noqa: S302
+    except (OSError, ValueError, EOFError, TypeError):
+        return None
+    return set(found) if then == state else None
 
 
 def _oids(repo: Repo, raw: bytes) -> set[str]:

@@ -22,6 +22,7 @@ from git_models import (
     uploading,
     urls,
     versions,
+    weightfiles,
     worktree,
 )
 from git_models.errors import ModelsError, NotAModel, RemoteError, StartOver, Transient, word
@@ -30,7 +31,6 @@ from git_models.output import Output
 from git_models.partfile import PartFile
 from git_models.remotes import Options, Source
 from git_models.repo import Repo
-from git_models.staging import HEAD_BYTES
 from git_models.workers import Crew, Pace
 
 PATIENCE = 30.0
@@ -74,7 +74,7 @@ def run(
     total, public = _looked_up(repo, url, mirror)
     file = _arrived(repo, source, url, path, total, out, md5, sha256)
     with open(file.path, "rb") as opened:
-        head = opened.read(HEAD_BYTES)
+        head = opened.read(weightfiles.HEAD_BYTES)
     digests = file.digests()
     try:
         _need_model(path, url, head, file.path, digests.size, bool(md5 or sha256))
@@ -204,7 +204,7 @@ def _need_no_page(path: str, url: str, head: bytes) -> None:
 def _need_model(path: str, url: str, head: bytes, file: str, size: int, vouched: bool) -> None:
     """Raise NotAModel for what cannot be a model, and where nobody gave a hash, for what looks truncated."""
     _need_no_page(path, url, head)
-    if reason := staging.not_a_weight(head, size):
+    if reason := weightfiles.not_a_weight(head, size):
         raise NotAModel(
             f"{urls.redact(url)}: {reason}", f"git models import URL {word(path)}   # the file's own address"
         )

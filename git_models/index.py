@@ -6,7 +6,7 @@ Every call inherits GIT_INDEX_FILE: in pre-commit that is the index which become
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from git_models import git
@@ -49,13 +49,26 @@ def staged(against: str) -> list[Staged]:
 
 def entries(paths: Sequence[str] = ()) -> dict[str, tuple[str, str]]:
     """Path -> (mode, oid) of the index's entries at stage 0, of `paths` or of all."""
-    return {path: (mode, oid) for path, mode, oid, stage in stages(paths) if stage == "0"}
+    return ask_entries(paths)()
+
+
+def ask_entries(paths: Sequence[str] = ()) -> Callable[[], dict[str, tuple[str, str]]]:
+    """`entries`, asked for now and waited for later."""
+    asked = _ask(paths)
+    return lambda: {path: (mode, oid) for path, mode, oid, stage in _records(asked()) if stage == "0"}
 
 
 def stages(paths: Sequence[str] = ()) -> Iterator[tuple[str, str, str, str]]:
     """(path, mode, oid, stage) of the index's entries; stages 1 to 3 are the sides of a conflict."""
-    literal = [f":(top,literal){p}" for p in paths]
-    for record in git.run("ls-files", "-s", "-z", "--full-name", "--", *literal).split(b"\0")[:-1]:
+    return _records(_ask(paths)())
+
+
+def _ask(paths: Sequence[str]) -> Callable[[], bytes]:
+    return git.begin("ls-files", "-s", "-z", "--full-name", "--", *(f":(top,literal){p}" for p in paths))
+
+
+def _records(answer: bytes) -> Iterator[tuple[str, str, str, str]]:
+    for record in answer.split(b"\0")[:-1]:
         meta, _, path = record.partition(b"\t")
         mode, oid, stage = meta.decode().split(" ")
         yield os.fsdecode(path), mode, oid, stage

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import NamedTuple
 
 from git_models import config, git
@@ -56,6 +57,7 @@ def find(folder: str | None = None) -> Repo:
     Raises NotARepository with git's own words, or ModelsError for a repository without work tree.
     """
     env = git.elsewhere() if folder else None
+    configured = _ask_settings(folder)
     try:
         answer = git.run(
             "rev-parse",
@@ -64,6 +66,7 @@ def find(folder: str | None = None) -> Repo:
             env=env,
         )
     except git.GitError as failed:
+        configured()
         # Not by git's words, which come in the user's language.
         kind = git.run("rev-parse", "--is-bare-repository", "--is-inside-git-dir", cwd=folder, env=env, ok=(0, 128))
         if kind.startswith(b"true"):
@@ -76,18 +79,22 @@ def find(folder: str | None = None) -> Repo:
                 "this is git's own folder, not the work tree", "cd ..   # and the same command again"
             ) from None
         raise NotARepository(failed.stderr.strip(), "git init") from None
-    lines = os.fsdecode(answer).split("\n")
+    settings, lines = config.parse(configured()), os.fsdecode(answer).split("\n")
     if len(lines) != 5:
         raise ModelsError("the path of this repository contains a line break, which git models cannot handle")
     git_dir, common, prefix, top, _ = lines
     common = os.path.normpath(os.path.join(folder or os.getcwd(), common))
-    return Repo(top=top, git_dir=git_dir, common=common, prefix=prefix, config=settings(folder))
+    return Repo(top=top, git_dir=git_dir, common=common, prefix=prefix, config=settings)
 
 
-def settings(folder: str | None = None) -> config.Config:
+def settings() -> config.Config:
     """The settings that hold here, also outside a repository: then the user's and the machine's."""
+    return config.parse(_ask_settings()())
+
+
+def _ask_settings(folder: str | None = None) -> Callable[[], bytes]:
     env = git.elsewhere() if folder else None
-    return config.parse(git.run("config", "-z", "--get-regexp", config.PATTERN, cwd=folder, env=env, ok=(0, 1)))
+    return git.begin("config", "-z", "--get-regexp", config.PATTERN, cwd=folder, env=env, ok=(0, 1))
 
 
 def with_jobs(repo: Repo, jobs: int) -> Repo:

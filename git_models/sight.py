@@ -7,11 +7,10 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from git_models import index, link, statcache
-from git_models.errors import ModelsError
+from git_models import index, link, manifests, statcache
+from git_models.errors import ManifestError, ModelsError
 from git_models.manifest import Entry, Manifest
 from git_models.repo import Repo
-from git_models.staging import save_stat, stat_file
 
 OK, MISSING, MODIFIED, TRACKED, UNPINNED = "ok", "missing", "modified", "tracked", "unpinned"
 
@@ -97,7 +96,7 @@ def same(entry: Entry, found: tuple[str, str]) -> bool:
 def states(repo: Repo, known: Manifest, sight: Sight, wanted: Sequence[str] | None = None) -> list[State]:
     """How each model (of `wanted`, or all) lies on disk, sorted by path."""
     names = list(known.models) if wanted is None else list(wanted)
-    in_git = tracked_by_git(names)
+    listed = index.ask_entries(names if len(names) <= 500 else ()) if names else dict
     found = []
     for path in names:
         entry = known.models[path]
@@ -111,10 +110,9 @@ def states(repo: Repo, known: Manifest, sight: Sight, wanted: Sequence[str] | No
             state = OK
         else:
             state = MODIFIED
-        if path in in_git:
-            state = TRACKED
         found.append(State(path, entry, state, digests[0] if digests else ""))
-    return found
+    in_git = listed()
+    return [s._replace(state=TRACKED) if s.path in in_git else s for s in found] if in_git else found
 
 
 def tracked_by_git(names: Sequence[str]) -> set[str]:
@@ -125,9 +123,29 @@ def tracked_by_git(names: Sequence[str]) -> set[str]:
 
 def inside_others(repo: Repo, names: Sequence[str]) -> dict[str, str]:
     """Path -> the folder above it that belongs to another repository: a submodule, also one that is not there yet."""
-    folders = {name[:at] for name in names for at, c in enumerate(name) if c == "/"}
+    folders: set[str] = set()
+    for name in names:
+        folder = name.rpartition("/")[0]
+        while folder and folder not in folders:
+            folders.add(folder)
+            folder = folder.rpartition("/")[0]
     others = {f for f in folders if os.path.lexists(os.path.join(repo.path(f), ".git"))}
     if folders and os.path.lexists(repo.path(".gitmodules")):
         listed = index.entries(sorted(folders) if len(folders) <= 500 else ())
         others |= {path for path, (mode, _) in listed.items() if mode == "160000" and path in folders}
     return {name: folder for name in names for folder in others if name.startswith(f"{folder}/")}
+
+
+def stat_file(repo: Repo) -> str:
+    """The stat cache of this worktree."""
+    return os.path.join(repo.state, "stat")
+
+
+def save_stat(repo: Repo, records: dict[str, statcache.Record]) -> None:
+    """Replace the stat cache, noting which files differ from the manifest: the hook asks for that."""
+    try:
+        named = {path: e.sha256 for path, e in manifests.current(repo).models.items() if e.sha256}
+    except ManifestError:
+        named = {}
+    statcache.save(stat_file(repo), records, named)
+    statcache.watch(os.path.join(repo.state, "watched"), repo.top, stat_file(repo))

@@ -9,26 +9,23 @@ from typing import Any, NamedTuple
 
 from git_models import (
     index,
-    layout,
     link,
     lock,
     manifest,
     manifests,
     objects,
     paths,
-    patterns,
     recording,
     safety,
+    sight,
     statcache,
     tagging,
+    weightfiles,
 )
-from git_models.errors import ManifestError, ModelsError, word
+from git_models.errors import ModelsError, word
 from git_models.hashing import Digests
 from git_models.manifest import Entry, Manifest
 from git_models.repo import Repo
-
-HEAD_BYTES = 8192  # what is looked at to tell a weight from text, a page or a pointer
-KEEP_BELOW = 1_000_000  # a weight that HEAD tracks stays in git below this many bytes
 
 Advance = Callable[[int], None]
 
@@ -40,43 +37,6 @@ class Kept(NamedTuple):
     digests: Digests
     record: statcache.Record | None  # of the work tree's file; None where the index alone had these bytes
     doubt: str = ""  # why nobody knows whether it is safe to load, said once
-
-
-def track_patterns(repo: Repo, known: Manifest) -> tuple[str, ...]:
-    """What counts as a weight here: the defaults, then the manifest's globs, then this clone's."""
-    return (*patterns.DEFAULT_TRACK, *known.track, *repo.config.track)
-
-
-_TEXT_BELOW = 1_000_000  # bytes; a larger text that somebody names is data, no template
-_TEXT = "it is text"
-
-
-def not_a_weight(head: bytes, size: int) -> str:
-    """Why a file with this beginning cannot be a model, "" if it can."""
-    if size == 0:
-        return "it is empty"
-    if patterns.lfs_pointer(head):
-        return "it is a Git LFS pointer, not the model (git lfs pull brings the model)"
-    return _TEXT if patterns.looks_like_text(head) else ""
-
-
-def find_weights(repo: Repo, path: str, globs: Sequence[str]) -> list[str]:
-    """The weight files below a folder, ignored ones too; not those behind links, of other repositories or copies."""
-    found = []
-    copies = {repo.path(p) for p in layout.copies(repo, manifests.current(repo).models)}
-    for folder, names, files in os.walk(repo.path(path) if path != "." else repo.top):
-        inside = ((n, os.path.join(folder, n)) for n in names)
-        names[:] = sorted(
-            n for n, p in inside if n != ".git" and p not in copies and not os.path.lexists(os.path.join(p, ".git"))
-        )
-        for name in sorted(files):
-            full = os.path.join(folder, name)
-            relative = full[len(repo.top) + 1 :]
-            if patterns.matches(globs, relative) and os.path.isfile(full) and not os.path.islink(full):
-                with open(full, "rb") as file:
-                    if not not_a_weight(file.read(HEAD_BYTES), os.path.getsize(full)):
-                        found.append(relative)
-    return found
 
 
 def keep_file(repo: Repo, path: str, advance: Advance = lambda _: None) -> tuple[objects.Draft, statcache.Record]:
@@ -98,8 +58,8 @@ def keep_open(
 ) -> tuple[objects.Draft, statcache.Record]:
     """The same for an open file, wherever it lies; `path` is what it is called in messages."""
     st = os.fstat(file)
-    reason = not_a_weight(os.pread(file, HEAD_BYTES, 0), st.st_size)
-    if reason and not (reason == _TEXT and st.st_size >= _TEXT_BELOW):
+    reason = weightfiles.not_a_weight(os.pread(file, weightfiles.HEAD_BYTES, 0), st.st_size)
+    if reason and not (reason == weightfiles.TEXT and st.st_size >= weightfiles.TEXT_BELOW):
         raise ModelsError(f"{path} was not added: {reason}")
     objects.need_space(repo.common, st.st_size, path)
     for _ in range(3):
@@ -200,7 +160,7 @@ def add(repo: Repo, wanted: Sequence[str], fields: Mapping[str, Any], advance: A
     finishes the job. Raises ModelsError, with nothing recorded, when one of them cannot be.
     """
     known, staged = manifests.current(repo), _staged(repo, wanted)
-    cache = statcache.load(stat_file(repo))
+    cache = statcache.load(sight.stat_file(repo))
     fresh, recorded, unchanged = [], [], []
     tracked = index.entries(wanted) if len(wanted) <= 1000 else index.entries()
     for path in wanted:
@@ -264,7 +224,7 @@ def register(
         readers = places.for_readers(repo, known)
     recording.record(repo, changes, remove=remove, remotes=readers, stage=stage)
     with lock.hold(repo.models, "the stat cache"):
-        cache = statcache.load(stat_file(repo))
+        cache = statcache.load(sight.stat_file(repo))
         for item in kept:
             if item.record is not None:
                 cache[item.path] = item.record
@@ -272,7 +232,7 @@ def register(
                 cache.pop(item.path, None)
         for old_path, _ in moved:
             cache.pop(old_path, None)
-        save_stat(repo, cache)
+        sight.save_stat(repo, cache)
     total = sum(item.digests.size for item in kept)
     doubts = tuple((item.path, item.doubt) for item in kept if item.doubt)
     return Added(tuple(plan.new), tuple(plan.changed), tuple(moved), tuple(plan.unchanged), total, doubts)
@@ -346,21 +306,6 @@ def _refuse_submodules(wanted: Iterable[str]) -> None:
                 f"{path} is a submodule; its models belong to its own models.yaml",
                 f"cd {word(path)} && git models add …",
             )
-
-
-def stat_file(repo: Repo) -> str:
-    """The stat cache of this worktree."""
-    return os.path.join(repo.state, "stat")
-
-
-def save_stat(repo: Repo, records: dict[str, statcache.Record]) -> None:
-    """Replace the stat cache, noting which files differ from the manifest: the hook asks for that."""
-    try:
-        named = {path: e.sha256 for path, e in manifests.current(repo).models.items() if e.sha256}
-    except ManifestError:
-        named = {}
-    statcache.save(stat_file(repo), records, named)
-    statcache.watch(os.path.join(repo.state, "watched"), repo.top, stat_file(repo))
 
 
 def unstaged(repo: Repo, known: Manifest, cache: Mapping[str, statcache.Record]) -> list[str]:

@@ -12,8 +12,7 @@ from git_models import lineage, link, manifests, objects, repo, statcache
 from git_models.errors import ModelsError, NotARepository, word
 from git_models.manifest import Entry
 from git_models.repo import Repo
-from git_models.sight import Sight, same
-from git_models.staging import stat_file
+from git_models.sight import Sight, same, stat_file
 
 
 @contextmanager

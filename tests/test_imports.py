@@ -53,7 +53,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "statcache",
         "usertext",
     ),
-    "transfer": ("download", "partfile", "transfer", "upload", "workers"),
+    "transfer": ("download", "partfile", "pieces", "transfer", "upload", "workers"),
     "use cases": (
         "activation",
         "archiving",
@@ -95,6 +95,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "space",
         "staging",
         "tagging",
+        "weightfiles",
         "uploading",
         "whereabouts",
         "worktree",

@@ -6,7 +6,7 @@ import argparse
 import os
 from typing import Any
 
-from git_models import manifests, naming, repo, safety, staging, statcache, tagging
+from git_models import manifests, naming, repo, safety, sight, staging, statcache, tagging, weightfiles
 from git_models.errors import ModelsError, UsageError, word
 from git_models.manifest import Entry
 from git_models.output import Output, plural, size
@@ -82,7 +82,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
         args.tag = tagging.number(args.tag)
     wanted = _named(here, args.paths)
     if args.update:
-        cache = statcache.load(staging.stat_file(here))
+        cache = statcache.load(sight.stat_file(here))
         changed = [*staging.modified(here, known, cache), *staging.unstaged(here, known, cache)]
         wanted += [p for p in changed if p not in wanted]
     if args.dry_run:
@@ -128,15 +128,16 @@ def _tag(here: repo.Repo, names: list[str], version: str, note: str, out: Output
 
 
 def _named(here: repo.Repo, given: list[str]) -> list[str]:
-    globs = staging.track_patterns(here, manifests.current(here))
+    known = manifests.current(here)
     found: list[str] = []
     for text in given:
         path = here.relative(text)
         full = here.top if path == "." else here.path(path)
         if os.path.isdir(full) and not os.path.islink(full):
-            inside = staging.find_weights(here, path, globs)
+            inside = weightfiles.find(here, path, known)
             if not inside:
-                raise ModelsError(f"no weight files in {text}", f"git models track GLOB   # now: {' '.join(globs)}")
+                globs = " ".join(weightfiles.globs(here, known))
+                raise ModelsError(f"no weight files in {text}", f"git models track GLOB   # now: {globs}")
             found += inside
         elif not os.path.lexists(full):
             raise ModelsError(f"there is no file {text}")

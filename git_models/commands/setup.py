@@ -18,7 +18,7 @@ from git_models import (
     recording,
     remotes,
     repo,
-    staging,
+    weightfiles,
 )
 from git_models.errors import ModelsError, word
 from git_models.output import Output, plural
@@ -132,7 +132,7 @@ def _report_weights(here: Repo, out: Output) -> None:
     from git_models import patterns
     from git_models.migrate import choose
 
-    globs = staging.track_patterns(here, manifests.current(here))
+    globs = weightfiles.globs(here, manifests.current(here))
     answer = git.run("ls-files", "-z", "--full-name", "--", *patterns.pathspecs(globs), cwd=here.top)
     tracked = [
         p
@@ -148,9 +148,7 @@ def _report_weights(here: Repo, out: Output) -> None:
     if refused:
         what = plural(len(refused), "file", "files")
         out.result(f"commits that were not pushed hold {what} that GitHub would refuse: git models migrate history")
-    from git_models.commands.status import unrecorded
-
-    _, ignored = unrecorded(here, manifests.current(here))
+    ignored = weightfiles.ask_unrecorded(here, manifests.current(here))().ignored
     if ignored:
         what = plural(len(ignored), "weight file is", "weight files are")
         out.result(f"{what} hidden by .gitignore: git models add {word(ignored[0])}")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import os
+from collections import Counter
 from collections.abc import Sequence
 
-from git_models import audit, git, githooks, history, layout, manifests, objects, patterns, places, repo, staging
+from git_models import audit, githooks, history, manifests, objects, places, repo, weightfiles
 from git_models.errors import word
-from git_models.manifest import Manifest
 from git_models.output import Output, plural, size
 from git_models.sight import MISSING, MODIFIED, OK, Sight, State, states
+
+SHOWN = 20  # models of one state, and weights that nobody recorded, that are named without -v
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -23,6 +24,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
     names = [here.relative(p) for p in args.paths] if args.paths else None
     if names is not None:
         names = [p for p in known.models if any(p == n or n == "." or p.startswith(n + "/") for n in names)]
+    asked = weightfiles.ask_unrecorded(here, known)  # git looks through the work tree while we look at the models
     sight = Sight(here)
     found = states(here, known, sight, names)
     sight.save(known)
@@ -38,25 +40,29 @@ def run(args: argparse.Namespace, out: Output) -> int:
         if state.state == MISSING and state.entry.sha256 and objects.has(here.models, state.entry.sha256):
             words.append("in the store")
         rows.append((state, words))
-    strangers, ignored = unrecorded(here, known)
+    strangers, ignored, head = asked()
     holders = places.holders(here, known)
-    lines = []
+    lines, many = [], Counter[str]()
     for state, words in rows:
-        if words != [OK] or out.verbose:
+        said = ", ".join(words)
+        many[said] += words != [OK]
+        if out.verbose or 0 < many[said] <= SHOWN:
             on = ", ".join(p.name for p in holders.get(state.entry.sha256, ()))
             facts = f"{size(max(state.entry.size, 0))}{'; on ' if on else ''}{on}"
-            lines.append(f"  {', '.join(words):<22} {state.path} ({facts})")
+            lines.append(f"  {said:<22} {state.path} ({facts})")
+    if not out.verbose:
+        lines += [f"  {said:<22} … and {n - SHOWN} more (-v names them)" for said, n in many.items() if n > SHOWN]
     if lines:
         out.result("\n".join(lines))
-    for path in strangers[:20]:
+    for path in strangers[:SHOWN]:
         out.result(f"  {'not recorded':<22} {path}")
-    if len(strangers) > 20:
-        out.result(f"  and {len(strangers) - 20} more that are not recorded")
+    if len(strangers) > SHOWN:
+        out.result(f"  and {len(strangers) - SHOWN} more that are not recorded")
     if ignored:
         shown = ", ".join(ignored[:3]) + (" …" if len(ignored) > 3 else "")
         out.result(f"git ignores {plural(len(ignored), 'weight file')} that nobody recorded: {shown}")
-    strays, past = githooks.astray(here), audit.past_the_hooks(here, known)
-    for finding in past[:20]:
+    strays, past = githooks.astray(here), audit.past_the_hooks(here, known, head)
+    for finding in past[:SHOWN]:
         out.result(f"  {'past the hooks':<22} {finding.what}")
     _advise(rows, [*strangers, *ignored], out)
     if past:
@@ -103,26 +109,3 @@ def _advise(rows: Sequence[tuple[State, list[str]]], strangers: Sequence[str], o
         out.result("not pushed: git push, or git models push")
     if strangers:
         out.result(f"not recorded: git models add {word(strangers[0])}")
-
-
-def unrecorded(here: repo.Repo, known: Manifest) -> tuple[list[str], list[str]]:
-    """Weight files that no entry names: those that git sees as untracked, and those that .gitignore hides."""
-    specs = patterns.pathspecs(staging.track_patterns(here, known))
-    # `traditional`, as `matching` would name an ignored folder and not what is in it.
-    flags = ("--porcelain=v1", "-z", "--no-renames", "--untracked-files=all", "--ignored=traditional")
-    answer = git.run("--no-optional-locks", "status", *flags, "--", *specs, cwd=here.top)
-    copies = tuple(f"{folder}/" for folder in layout.copies(here, known.models))
-    found: dict[str, list[str]] = {"??": [], "!!": []}
-    for item in os.fsdecode(answer).split("\0"):
-        kind, path = item[:2], item[3:]
-        if kind in found and path not in known.models and not path.startswith(copies) and _is_weight(here, path):
-            found[kind].append(path)
-    return found["??"], found["!!"]
-
-
-def _is_weight(here: repo.Repo, path: str) -> bool:
-    try:
-        with open(here.path(path), "rb") as file:
-            return not staging.not_a_weight(file.read(staging.HEAD_BYTES), os.fstat(file.fileno()).st_size)
-    except OSError:
-        return False

@@ -6,10 +6,9 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from git_models import git, index, manifest, paths, patterns, staging
+from git_models import git, index, manifest, paths, patterns, weightfiles
 from git_models.errors import ModelsError, PathError
 from git_models.repo import Repo
-from git_models.staging import HEAD_BYTES
 
 UNPUSHED = ("--branches", "HEAD", "--not", "--remotes")
 EVERYTHING = ("--branches", "--tags", "HEAD")
@@ -62,7 +61,7 @@ def rules(repo: Repo, include: Sequence[str] = (), above: int = -1) -> Rules:
     if above >= 0:
         return Rules((), 0, max(above, 1), True)
     return Rules(
-        staging.track_patterns(repo, manifest_here(repo)), staging.KEEP_BELOW, repo.config.limit or 10**8, False
+        weightfiles.globs(repo, manifest_here(repo)), weightfiles.KEEP_BELOW, repo.config.limit or 10**8, False
     )
 
 
@@ -233,9 +232,9 @@ def _is_model(wanted: Rules, count: int, head: bytes | None) -> bool:
     if head is None or not count or patterns.lfs_pointer(head):
         return False
     # A text that GitHub refuses has to go somewhere.
-    return wanted.text or 0 < wanted.large <= count or not staging.not_a_weight(head, count)
+    return wanted.text or 0 < wanted.large <= count or not weightfiles.not_a_weight(head, count)
 
 
 def _look(heads: dict[str, bytes], sizes: Mapping[str, int]) -> None:
     """Read the beginnings of blobs that were not looked at yet."""
-    heads |= index.heads({o: n for o, n in sizes.items() if o not in heads}, HEAD_BYTES)
+    heads |= index.heads({o: n for o, n in sizes.items() if o not in heads}, weightfiles.HEAD_BYTES)

@@ -11,7 +11,7 @@ from git_models import git, index
 from git_models.manifest import Manifest
 from git_models.migrate import choose
 from git_models.repo import Repo
-from git_models.staging import HEAD_BYTES
+from git_models.weightfiles import HEAD_BYTES
 
 EVERYWHERE = ("--branches", "--tags", "--remotes", "HEAD")
 

@@ -63,7 +63,7 @@ def settled(made: Callable[[str], Path], tmp_path: Path) -> Sandbox:
         ("git checkout -q -b side", 13),
         ("git push -q", 13),
         ("git status", 1),
-        ("git models status", 7),
+        ("git models status", 6),
         ("git models pull", 8),
         ("git models push", 4),
         ("git models list", 5),
