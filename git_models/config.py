@@ -13,7 +13,8 @@ _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 # What a repository can be asked for in one `git config` call.
 PATTERN = (
     r"^(models\..*|core\.(hookspath|ignorecase|loosecompression|fsmonitor|splitindex|sparsecheckout)"
-    r"|remote\..*\.(url|pushurl)|branch\..*\.(remote|pushremote)|remote\.pushdefault)$"
+    r"|remote\..*\.(url|pushurl)|branch\..*\.(remote|pushremote)|remote\.pushdefault"
+    r"|merge\.git-models\.driver|diff\.git-models\.xfuncname)$"
 )
 
 

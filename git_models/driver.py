@@ -18,14 +18,14 @@ _ENTRY = r"^  ([^ #].*):[[:space:]]*$|^[a-z]+:.*$"
 def install(repo: Repo) -> None:
     """Tell git: in this clone's configuration and attributes, which nobody else gets."""
     command = f"{shlex.quote(sys.executable)} -I -m git_models merge-driver %O %A %B %P"
-    if git.text("config", "--get", f"merge.{NAME}.driver", cwd=repo.top, ok=(0, 1)) != command:
+    if _configured(repo, f"merge.{NAME}.driver") != command:
         git.run("config", f"merge.{NAME}.name", "models.yaml, model by model", cwd=repo.top)
         git.run("config", f"merge.{NAME}.driver", command, cwd=repo.top)
     text = usertext.read(_file(repo))
     lines = [line for line in _LINES if line not in text]
     if _LINES[1] in lines and not _is_free(repo):
         lines.remove(_LINES[1])
-    elif git.text("config", "--get", f"diff.{NAME}.xfuncname", cwd=repo.top, ok=(0, 1)) != _ENTRY:
+    elif _configured(repo, f"diff.{NAME}.xfuncname") != _ENTRY:
         git.run("config", f"diff.{NAME}.xfuncname", _ENTRY, cwd=repo.top)
     if lines:
         # The lines come first: what the user wrote below them wins, and stays as it is to the byte.
@@ -35,6 +35,10 @@ def install(repo: Repo) -> None:
 def installed(repo: Repo) -> bool:
     """Whether `setup` was here; the hooks ask the same."""
     return git.call("config", "--local", f"merge.{NAME}.driver", cwd=repo.top, ok=(0, 1))[0] == 0
+
+
+def _configured(repo: Repo, key: str) -> str:
+    return repo.config.raw.get(key, ("",))[-1]
 
 
 def _is_free(repo: Repo) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 from git_models import git, index, link, lock, manifest, objects, statcache
 from git_models.errors import ManifestError
 from git_models.manifest import Manifest
-from git_models.repo import Repo
+from git_models.repo import Repo, worktrees
 
 _FORMAT = 1  # of the remembered form; raise it when the values of `git_models.manifest` change
 _KEPT = 64  # parsed manifests
@@ -161,12 +161,8 @@ def everywhere(repo: Repo, on_disk: bool = False) -> list[Manifest]:
     With `on_disk`, HEAD's has only the models that are there: git moves HEAD after it changed the other two.
     """
     found = []
-    listing = git.run("worktree", "list", "--porcelain")
-    tops = [os.fsdecode(line[9:]) for line in listing.split(b"\n") if line.startswith(b"worktree ")]
     head, staged = f"HEAD:{manifest.NAME}", f":{manifest.NAME}"
-    for top in dict.fromkeys([repo.top, *tops]):
-        if not os.path.isdir(top):
-            continue
+    for top in worktrees(repo):
         env = None if top == repo.top else git.elsewhere()
         try:
             raws = index.blobs([head, staged], cwd=top, env=env)

@@ -26,7 +26,7 @@ from git_models.journal import Event
 from git_models.manifest import Entry, Manifest
 from git_models.places import Place
 from git_models.reclaim import Loose
-from git_models.repo import Repo
+from git_models.repo import Repo, worktrees
 
 GRACE = 14.0  # days
 DAY = 24 * 3600  # seconds
@@ -177,12 +177,9 @@ def _recent(repo: Repo, days: float) -> list[str]:
         return []
     since = f"--since={int(time.time() - days * DAY)}"
     found = git.text("log", "-g", "--all", "--format=%H", since, "--", ok=(0, 128)).split()
-    listing = git.run("worktree", "list", "--porcelain")
-    tops = [os.fsdecode(line[9:]) for line in listing.split(b"\n") if line.startswith(b"worktree ")]
-    for top in tops:
-        if top != repo.top and os.path.isdir(top):
-            args = ("log", "-g", "--format=%H", since, "HEAD", "--")
-            found += git.call(*args, cwd=top, env=git.elsewhere(), ok=(0, 128))[1].decode().split()
+    for top in worktrees(repo)[1:]:
+        args = ("log", "-g", "--format=%H", since, "HEAD", "--")
+        found += git.call(*args, cwd=top, env=git.elsewhere(), ok=(0, 128))[1].decode().split()
     return found
 
 

@@ -97,6 +97,15 @@ def _ask_settings(folder: str | None = None) -> Callable[[], bytes]:
     return git.begin("config", "-z", "--get-regexp", config.PATTERN, cwd=folder, env=env, ok=(0, 1))
 
 
+def worktrees(repo: Repo) -> list[str]:
+    """The work trees of this repository that are there, this one first."""
+    if not os.path.isdir(os.path.join(repo.common, "worktrees")):
+        return [repo.top]  # git makes the folder for the second one
+    listing = git.run("worktree", "list", "--porcelain")
+    tops = [os.fsdecode(line[9:]) for line in listing.split(b"\n") if line.startswith(b"worktree ")]
+    return [top for top in dict.fromkeys([repo.top, *tops]) if os.path.isdir(top)]
+
+
 def with_jobs(repo: Repo, jobs: int) -> Repo:
     """The same repository with another number of transfers at once."""
     return repo._replace(config=repo.config._replace(jobs=jobs))
