@@ -39,7 +39,8 @@ def record(
     with lock.hold(repo.models, "models.yaml"):
         mine = manifests.data(repo)
         agreed = manifests.is_synced(repo, mine)
-        if manifests.unmerged(repo):
+        sides = {stage: oid for _, _, oid, stage in index.stages([manifest.NAME])}
+        if sides.keys() - {"0"}:
             raise ManifestError(
                 "models.yaml is in the middle of a merge",
                 fix="git models checkout --ours or --theirs, or edit it; then git add models.yaml",
@@ -47,8 +48,7 @@ def record(
         new_mine = changed(mine, models or {})
         staged: dict[str, str] = {}
         if stage:
-            in_index = index.entries([manifest.NAME]).get(manifest.NAME)
-            theirs = index.blob(in_index[1]) if in_index else b""
+            theirs = index.blob(sides["0"]) if sides else b""
             new_theirs = new_mine
             if theirs != mine:
                 before, staged_before = manifests.parse(repo, mine).models, manifests.parse(repo, theirs).models
