@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from git_models import git, index, manifest, manifests, statcache
+from git_models import __version__, git, index, manifest, manifests, statcache
 from git_models.errors import ManifestError
 from git_models.manifest import Entry, Manifest
 from git_models.repo import Repo
@@ -129,31 +129,34 @@ def names_pushed(repo: Repo, oids: set[str]) -> set[str]:
     """Those of `oids` that a commit of some remote-tracking ref names."""
     if not oids:
         return set()
-    tips = git.text("for-each-ref", "--format=%(objectname)", "refs/remotes").split()
-    file, state = os.path.join(repo.models, "pushed"), "\n".join([*tips, *_edges(repo)])
+    file, (tips, edges) = os.path.join(repo.models, "pushed"), _reach(repo)
+    # Another version of this program may read manifests that this one cannot.
+    state = (__version__, *tips, "", *edges)
     if (remembered := _remembered(file, state)) is not None:
         return oids & remembered
     found: set[str] = set()
     for raw in index.blobs([f"{tip}:{manifest.NAME}" for tip in dict.fromkeys(tips)]).values():
         found |= _oids(repo, raw)
     if oids - found and tips:
-        # The whole history, which can be long: remembered until a ref moves.
+        # The whole history, which can be long.
         for raw in index.blobs(manifest_blobs(["--remotes"])).values():
             found |= _oids(repo, raw)
-        statcache.replace(file, marshal.dumps((state, found)))
+        if _reach(repo) == (tips, edges):  # else a fetch came between, and nobody knows what was walked
+            statcache.replace(file, marshal.dumps((state, found)))
     return oids & found
 
 
-def _edges(repo: Repo) -> list[str]:
-    """The commits at which a shallow history ends; [] where it is whole."""
+def _reach(repo: Repo) -> tuple[list[str], list[str]]:
+    """What the remote-tracking refs name, and the commits at which a shallow history ends."""
+    tips = git.text("for-each-ref", "--format=%(objectname)", "refs/remotes").split()
     try:
         with open(os.path.join(repo.common, "shallow"), encoding="ascii") as file:
-            return file.read().split()
+            return tips, file.read().split()
     except FileNotFoundError:
-        return []
+        return tips, []
 
 
-def _remembered(file: str, state: str) -> set[str] | None:
+def _remembered(file: str, state: tuple[str, ...]) -> set[str] | None:
     try:
         with open(file, "rb") as stream:
             # S302: the file is ours, in the git directory, where an attacker could as well write a hook.

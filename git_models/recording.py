@@ -39,7 +39,7 @@ def record(
     with lock.hold(repo.models, "models.yaml"):
         mine = manifests.data(repo)
         agreed = manifests.is_synced(repo, mine)
-        sides = {stage: oid for _, _, oid, stage in index.stages([manifest.NAME])}
+        sides = {stage: oid for path, _, oid, stage in index.stages([manifest.NAME]) if path == manifest.NAME}
         if sides.keys() - {"0"}:
             raise ManifestError(
                 "models.yaml is in the middle of a merge",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NamedTuple
 
 from git_models import config, git
@@ -66,7 +67,8 @@ def find(folder: str | None = None) -> Repo:
             env=env,
         )
     except git.GitError as failed:
-        configured()
+        with suppress(git.GitError):
+            configured()  # it is to end, whatever it says
         # Not by git's words, which come in the user's language.
         kind = git.run("rev-parse", "--is-bare-repository", "--is-inside-git-dir", cwd=folder, env=env, ok=(0, 128))
         if kind.startswith(b"true"):
@@ -99,8 +101,8 @@ def _ask_settings(folder: str | None = None) -> Callable[[], bytes]:
 
 def worktrees(repo: Repo) -> list[str]:
     """The work trees of this repository that are there, this one first."""
-    if not os.path.isdir(os.path.join(repo.common, "worktrees")):
-        return [repo.top]  # git makes the folder for the second one
+    if repo.common == repo.path(".git") and not os.path.isdir(os.path.join(repo.common, "worktrees")):
+        return [repo.top]  # the main one, and git makes that folder for the second
     listing = git.run("worktree", "list", "--porcelain")
     tops = [os.fsdecode(line[9:]) for line in listing.split(b"\n") if line.startswith(b"worktree ")]
     return [top for top in dict.fromkeys([repo.top, *tops]) if os.path.isdir(top)]

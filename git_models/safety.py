@@ -59,7 +59,8 @@ def judge_all(repo: Repo, asked: Iterable[tuple[str, str, str]]) -> list[Judged]
     """
     log = os.path.join(repo.models, "scans")
     known = linelog.read(log)
-    found, fresh = [], []
+    found: list[Judged] = []
+    fresh: dict[str, Judged] = {}
     try:
         for path, oid, file in asked:
             # The suffix is part of the question: a pickle named .safetensors gets past people.
@@ -68,12 +69,14 @@ def judge_all(repo: Repo, asked: Iterable[tuple[str, str, str]]) -> list[Judged]
             fields = known.get(key, ())
             if len(fields) == 4 and fields[0] == __version__ and fields[1] in _VERDICTS:
                 judged = Judged(fields[1], fields[2], fields[3])
+            elif key in fresh:
+                judged = fresh[key]._replace(fresh=False)
             else:
-                judged = look(path, file)
-                fresh.append((key, __version__, *judged[:3]))
+                judged = fresh[key] = look(path, file)
             found.append(judged)
     finally:
-        linelog.append(log, fresh, keep=lambda key: objects.has(repo.models, key[:64]))
+        rows = [(key, __version__, *judged[:3]) for key, judged in fresh.items()]
+        linelog.append(log, rows, keep=lambda key: objects.has(repo.models, key[:64]))
     return found
 
 

@@ -171,6 +171,19 @@ def test_the_models_of_every_worktree_have_their_lines_until_it_is_gone(ready: S
     assert "/side.pt" not in _lines(ready)
 
 
+def test_a_work_tree_that_git_was_told_of_leaves_the_lines_of_the_repositorys_own(
+    ready: Sandbox, tmp_path: Path
+) -> None:
+    ready.weight("new.pt", seed=5)
+    ready.models("add", "new.pt")
+    ready.git("restore", "--staged", "models.yaml")  # the file of the work tree alone names it
+    (tmp_path / "told").mkdir()
+    told = Sandbox(tmp_path / "told")
+    told.write("models.yaml", ready.git("show", "HEAD:models.yaml").out)
+    told.models("pull", env={"GIT_DIR": str(ready / ".git"), "GIT_WORK_TREE": str(told.root)})
+    assert {"/new.pt", f"/{MODEL}"} <= _lines(ready)
+
+
 def _lines(repo: Sandbox) -> set[str]:
     return set(repo.read(".git/info/exclude").decode().splitlines())
 

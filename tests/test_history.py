@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -53,6 +53,37 @@ def test_a_history_that_is_fetched_to_its_beginning_is_looked_at_again(
     assert pushed(shallow, monkeypatch) == {3}
     shallow.git("fetch", "--unshallow")
     assert pushed(shallow, monkeypatch) == {1, 2, 3}
+
+
+def test_so_it_is_where_a_branch_stands_on_the_edge_of_what_was_fetched(
+    repo: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for seed in (1, 2, 3):
+        commit(repo, seed)
+    repo.git("branch", "release", "HEAD~1")
+    shallow = repo.clone("shallow", "--depth=2")
+    assert pushed(shallow, monkeypatch) == {2, 3}
+    shallow.git("remote", "set-branches", "origin", "*")
+    shallow.git("fetch", "--unshallow")
+    assert pushed(shallow, monkeypatch) == {1, 2, 3}
+
+
+def test_what_was_walked_while_a_fetch_came_is_not_remembered(
+    repo: Sandbox, cloned: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    walk = history.manifest_blobs
+
+    def fetched_before(revs: Sequence[str]) -> list[str]:
+        commit(repo, 4)
+        cloned.git("fetch")
+        return walk(revs)
+
+    with monkeypatch.context() as busy:
+        busy.setattr(history, "manifest_blobs", fetched_before)
+        pushed(cloned, monkeypatch)
+    repo.git("reset", "--hard", "HEAD~1")
+    cloned.git("fetch", "--force")
+    assert pushed(cloned, monkeypatch) == {1, 2, 3}, "the commit that named 4 is on no remote any more"
 
 
 def test_the_history_is_walked_once_for_each_state_of_the_refs(

@@ -38,6 +38,13 @@ def test_outside_a_repository_it_ends_with_gits_own_words_and_128(tmp_path: Path
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("link", ["gitdir: ../.git/modules/gone\n", "rubbish\n"])
+def test_a_folder_whose_repository_is_gone_is_none(tmp_path: Path, link: str) -> None:
+    (tmp_path / ".git").write_text(link)
+    told = Sandbox(tmp_path).models("status", code=128)
+    assert "next: git init" in told.err
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_in_a_bare_repository_it_says_so_and_writes_nothing(origin: Sandbox, name: str) -> None:
     told = origin.models(name, *COMMANDS[name], code=1)

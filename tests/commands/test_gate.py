@@ -63,6 +63,9 @@ def test_a_doubt_is_mentioned_once_and_stops_nothing(repo: Sandbox) -> None:
     assert "nobody knows whether it is safe to load" in repo.models("add", "strange.pt").err
     repo.write("again.pt", STRANGE)
     assert "nobody knows" not in repo.models("add", "again.pt").err
+    for name in ("one.bin", "two.bin"):
+        repo.write(name, STRANGE)
+    assert repo.models("add", "one.bin", "two.bin").err.count("nobody knows") == 1
 
 
 def test_block_refuses_what_is_unknown_and_takes_what_is_sound(repo: Sandbox) -> None:
