@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -145,3 +146,39 @@ def test_an_entry_with_one_hash_lands_with_both(bench: Bench, lacks: str) -> Non
     done = transfer.download([short], str(bench.incoming), places, land=lambda i, _: landed.append(i))  # type: ignore[arg-type]
     assert done.done == (short,)
     assert [(i.sha256, i.md5) for i in landed] == [(item.sha256, item.md5)]
+
+
+@dataclass
+class Counted(Memory):
+    """A source that says how many transfers at once pay, and sees how many there were."""
+
+    pays: int = 0
+    now: int = 0
+    most: int = 0
+
+    def at_once(self) -> int:
+        return self.pays
+
+    def get(self, asset: str, start: int = 0, stop: int | None = None, tag: str | None = None) -> Bytes:
+        self.now += 1
+        self.most = max(self.most, self.now)
+        body = super().get(asset, start, stop, tag)
+        body.each = self._meet
+        return body
+
+    def _meet(self) -> None:
+        """Wait a moment for others, who would come if they were let."""
+        with self.others:
+            self.others.wait_for(lambda: self.most > 1, timeout=0.2)
+            self.others.notify_all()
+        self.now -= 1
+
+    others: threading.Condition = field(default_factory=threading.Condition)
+
+
+@pytest.mark.parametrize(("pays", "most"), [(1, 1), (0, 2)])
+def test_no_more_transfers_run_at_once_than_pay(bench: Bench, pays: int, most: int) -> None:
+    items = [bench.model(f"m{n}.pt", size=1000, seed=7)._replace(sha256="", md5=f"{n:032x}") for n in range(2)]
+    near = Counted(bench.model("m.pt", size=1000, seed=7) and (bench.root / "m.pt").read_bytes(), pays=pays)
+    bench.download(items, near, jobs=2)  # type: ignore[arg-type]
+    assert near.most == most

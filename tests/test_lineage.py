@@ -21,7 +21,7 @@ def bytes_of(seed: int) -> dict[str, object]:
 def record(work: Sandbox, seed: int, path: str = MODEL, date: str = "2026-11-01T12:00:00", **fields: object) -> None:
     """A commit whose manifest says that the model has these bytes."""
     before = manifest.parse(text(work)).models.get(path, Entry(path))
-    entry = before._replace(**bytes_of(seed), **fields)  # type: ignore[arg-type]
+    entry = before._replace(**{**bytes_of(seed), **fields})  # type: ignore[arg-type]
     commit(work, f"Version {seed}", date, manifest.update(text(work), {path: entry}))
 
 
@@ -108,6 +108,60 @@ def test_where_several_models_could_be_the_renamed_one_none_is(work: Sandbox) ->
     gone = {"a/best.pt": None, "b/best.pt": None}
     commit(work, "All", "2026-11-02T12:00:00", manifest.update(text(work), gone | new))
     assert sizes(rows(work, "c/best.pt")) == [3]
+
+
+TAGGED = {"versions": (Version("1.0.0", "2026-11-01", **bytes_of(9)),)}  # type: ignore[arg-type]
+ITS_BYTES = {"versions": (Version("1.0.0", "2026-11-01", **bytes_of(1)),)}  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "joined"),
+    [
+        ({}, {}, False),
+        ({"name": "Cats"}, {"name": "Cats"}, True),
+        ({"description": "Finds cats"}, {"description": "Finds cats"}, True),
+        ({"notes": "Third try"}, {"notes": "Third try"}, True),
+        (TAGGED, TAGGED, True),
+        ({}, ITS_BYTES, True),
+        ({"sha256": ""}, {**bytes_of(1), "sha256": ""}, True),
+    ],
+    ids=["nothing", "name", "description", "notes", "a version", "its bytes as a version", "md5"],
+)
+def test_of_two_that_went_and_two_that_came_what_both_have_tells_which(
+    work: Sandbox, before: dict[str, object], after: dict[str, object], joined: bool
+) -> None:
+    record(work, 1, "old/a.pt", **before)
+    record(work, 2, "old/b.pt")
+    new = {"new/c.pt": Entry("new/c.pt", **{**bytes_of(3), **after}), "new/d.pt": Entry("new/d.pt", **bytes_of(4))}  # type: ignore[arg-type]
+    gone = {"old/a.pt": None, "old/b.pt": None}
+    commit(work, "All", "2026-11-02T12:00:00", manifest.update(text(work), gone | new))
+    own = [] if "md5" in after else [3]  # the same bytes under another path are no new version
+    found = [seed for seed in sizes(rows(work, "new/c.pt")) if seed != 9]
+    assert found == [*own, *([1] if joined else [])]
+    assert sizes(rows(work, "new/d.pt")) == [4]
+
+
+@pytest.mark.parametrize("twice", ["old", "new"])
+def test_what_two_of_one_side_have_tells_nothing(work: Sandbox, twice: str) -> None:
+    notes = {"old/a.pt": "same", "old/b.pt": "same" if twice == "old" else "other"}
+    for seed, (path, note) in enumerate(notes.items(), 1):
+        record(work, seed, path, notes=note)
+    new = {
+        path: Entry(path, **bytes_of(seed), notes="same" if path == "new/c.pt" or twice == "new" else "")  # type: ignore[arg-type]
+        for seed, path in ((3, "new/c.pt"), (4, "new/d.pt"))
+    }
+    commit(work, "All", "2026-11-02T12:00:00", manifest.update(text(work), dict.fromkeys(notes) | new))
+    assert sizes(rows(work, "new/c.pt")) == [3]
+
+
+def test_several_traits_of_one_model_tell_of_one(work: Sandbox) -> None:
+    traits = {"name": "Cats", "description": "Finds cats", "notes": "Third try"}
+    record(work, 1, "old/a.pt", **traits)
+    record(work, 2, "old/b.pt")
+    new = {"new/c.pt": Entry("new/c.pt", **bytes_of(3), **traits), "new/d.pt": Entry("new/d.pt", **bytes_of(4))}  # type: ignore[arg-type]
+    gone = {"old/a.pt": None, "old/b.pt": None}
+    commit(work, "All", "2026-11-02T12:00:00", manifest.update(text(work), gone | new))
+    assert sizes(rows(work, "new/c.pt")) == [3, 1]
 
 
 def test_bytes_with_two_tags_are_told_under_both(work: Sandbox) -> None:
