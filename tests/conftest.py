@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 import git_models
@@ -14,6 +15,12 @@ from tests.helpers.sandbox import Sandbox
 
 # git_models.hooks is the folder hooks/ of the checkout; an installed package has it inside.
 git_models.__path__.append(str(ROOT))
+
+# The same examples in each run, however slow the machine is: no change fails for what it has nothing to do with.
+# HYPOTHESIS_PROFILE=search looks for new ones.
+hypothesis.settings.register_profile("steady", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("search", deadline=None)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 
 @pytest.fixture(scope="session")

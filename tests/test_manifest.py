@@ -286,7 +286,7 @@ def test_every_yaml_reader_sees_the_same_path_and_hashes(path: str) -> None:
     assert read == {path: {"md5": made.md5, "sha256": made.sha256, "size": made.size, "asset": made.asset}}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     start=st.dictionaries(PATHS, ENTRIES, max_size=4), changes=st.dictionaries(PATHS, st.none() | ENTRIES, max_size=3)
 )
@@ -314,7 +314,7 @@ def test_an_edit_says_what_was_meant_and_leaves_other_models_lines(
     assert yaml.safe_load(done)["models"].keys() == after.keys()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(path=PATHS, made=ENTRIES)
 def test_adding_a_model_and_removing_it_gives_the_same_bytes(path: str, made: Entry) -> None:
     if path not in ("a.pt", "c.pt"):
@@ -420,7 +420,7 @@ def test_a_merge_bomb_of_615_bytes_is_refused_before_anything_is_built() -> None
     assert time.perf_counter() - start < 0.5 and caught.value.line == 1
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.binary(max_size=300) | st.text(st.sampled_from("&*!<>:{}[]-|#'\"\n a1~%"), max_size=200).map(str.encode))
 def test_whatever_the_bytes_are_a_manifest_or_an_error_with_a_line_comes_out(data: bytes) -> None:
     try:

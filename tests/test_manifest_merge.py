@@ -195,7 +195,7 @@ def applied(text: bytes, changes: dict[str, Entry | None]) -> bytes:
     return manifest.update(text, changes)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(start=CHANGES, ours=CHANGES, theirs=CHANGES)
 def test_changes_of_different_models_merge_to_both_in_either_order(
     start: dict[str, Entry | None], ours: dict[str, Entry | None], theirs: dict[str, Entry | None]
@@ -209,7 +209,7 @@ def test_changes_of_different_models_merge_to_both_in_either_order(
     assert manifest.merge(base, other, one) == (done, ())
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(start=CHANGES, ours=CHANGES, theirs=CHANGES)
 def test_every_merge_either_parses_or_can_be_resolved_to_each_side(
     start: dict[str, Entry | None], ours: dict[str, Entry | None], theirs: dict[str, Entry | None]

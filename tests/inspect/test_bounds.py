@@ -131,13 +131,13 @@ HEADS = [
 ]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.sampled_from(HEADS), st.binary(max_size=400))
 def test_random_bytes_get_an_answer(head: bytes, data: bytes) -> None:
     answers(head + data)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(
     st.lists(st.sampled_from([bytes([code]) for code in NAMES] + [b"\x01", b"0\n", b"os\n", b"\0\0\0\0"]), max_size=60)
 )
@@ -146,7 +146,7 @@ def test_random_instructions_get_an_answer(instructions: list[bytes]) -> None:
     answers(asm.torch_zip(b"\x80\x02" + b"".join(instructions) + b"."))
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.sampled_from(SOUND), st.data())
 def test_a_changed_file_gets_an_answer(sound: bytes, draw: st.DataObject) -> None:
     data = bytearray(sound)
