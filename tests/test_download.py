@@ -169,7 +169,7 @@ class Counted(Memory):
     def _meet(self) -> None:
         """Wait a moment for others, who would come if they were let."""
         with self.others:
-            self.others.wait_for(lambda: self.most > 1, timeout=0.2)
+            self.others.wait_for(lambda: self.most > 1, timeout=0.1 if self.pays else 60)
             self.others.notify_all()
         self.now -= 1
 

@@ -86,9 +86,9 @@ def test_a_glob_fits_whenever_some_way_of_reading_it_does(glob: list[str], path:
 @pytest.mark.parametrize("hostile", ["*a", "**/", "**/a/", "**/*a*a/", "?*", "[a-z]*"])
 @pytest.mark.parametrize("path", ["a" * 1000, "a/" * 500 + "a", "aaaa/" * 200 + "a"])
 def test_no_glob_takes_long(hostile: str, path: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     assert not matches([hostile * 100 + "!"], path)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 10  # of the processor; one that tries all ways takes years
 
 
 @pytest.mark.parametrize(
@@ -125,9 +125,9 @@ def test_gits_pathspecs_find_all_that_matches_accepts(patterns: tuple[str, ...],
 def test_a_hundred_thousand_paths_are_matched_quickly() -> None:
     paths = [f"src/package{i % 97}/module_{i}.py" for i in range(100_000)]
     patterns = (*DEFAULT_TRACK, "runs/**", "!keep/*.pt")
-    start = time.perf_counter()
+    start = time.process_time()
     assert not any(matches(patterns, path) for path in paths)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 20
 
 
 @pytest.mark.parametrize(

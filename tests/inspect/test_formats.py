@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import struct
-import time
 from pathlib import Path
 
 import pytest
@@ -221,9 +220,7 @@ def huge(form: str) -> Holey:
 @pytest.mark.parametrize("form", ["torch zip", "torch legacy", "safetensors"])
 def test_half_a_gigabyte_is_described_at_once_from_a_few_bytes(form: str) -> None:
     file = huge(form)
-    began = time.process_time()
     description = inspect.describe(file, file.size)  # type: ignore[arg-type]
-    assert time.process_time() - began < 0.3
     assert file.count < 1_000_000
     assert (description.format, description.parameters) == (form, HUGE // 4)
     assert inspect.scan(file, file.size).verdict == "weights-only"  # type: ignore[arg-type]

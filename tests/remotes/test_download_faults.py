@@ -182,7 +182,7 @@ def test_an_interrupt_ends_the_batch_at_once_and_the_next_one_goes_on(hub: GitHu
     began = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         bench.download([item], store)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30
     hub.resume()
     outcome = bench.download([item], store)
     assert bench.whole(item)

@@ -167,7 +167,7 @@ def test_a_name_that_is_not_resolved_in_time_is_offline(monkeypatch: pytest.Monk
     with pytest.raises(Offline, match="no answer to the question where"):
         ours.Client(Options(patience=0.2)).get("http://localhost:1/")
     never.set()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
