@@ -155,6 +155,11 @@ def note_synced(repo: Repo, raw: bytes | None, due: bool = False) -> None:
     os.replace(temp, file)
 
 
+def note_staged(repo: Repo, oid: str) -> None:
+    """Remember that we wrote this blob, with the globs that the hooks know: its commit needs no look at it."""
+    statcache.replace(os.path.join(repo.state, "staged"), f"{oid}\n".encode())
+
+
 def everywhere(repo: Repo, on_disk: bool = False) -> list[Manifest]:
     """The manifests of HEAD, index and work tree of every worktree; a broken one counts as empty.
 

@@ -70,6 +70,8 @@ def record(
             elif new_mine != mine:
                 os.unlink(repo.path(manifest.NAME))
             raise
+        if staged and track is None:
+            manifests.note_staged(repo, staged[manifest.NAME])
     if models or moved:
         excludes.rebuild(repo)
     if agreed:

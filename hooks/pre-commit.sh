@@ -23,10 +23,27 @@ done <<END
 $(git config --get-regexp '^models\.(track|limit)$')
 END
 
+# Whether all that is new is a manifest that we wrote ourselves, and nothing of an earlier commit is left to settle.
+written() {
+	[ -e "$state/staged" ] && [ ! -e "$dir/commondir" ] && [ ! -e "$state/pending" ] || return 1
+	for left in "$state/aside"/*; do
+		[ ! -e "$left" ] || return 1
+	done
+	read -r oid <"$state/staged"
+	newline='
+'
+	new=$(git diff-index --cached --no-renames --diff-filter=d --no-abbrev "$against" -- "$@")
+	case $new in
+	*"$newline"*) return 1 ;;
+	:??????" 100644 "*" $oid "[AM]"	models.yaml") return 0 ;;
+	*) return 1 ;;
+	esac
+}
+
 # A commit that replaces HEAD may keep a weight of HEAD's.
 against=HEAD
 if called_with -e --amend -e --amen -e --ame -e --am; then against=HEAD^; fi
-git diff-index --cached --quiet --no-renames --diff-filter=d "$against" -- "$@" 2>/dev/null || start
+git diff-index --cached --quiet --no-renames --diff-filter=d "$against" -- "$@" 2>/dev/null || written "$@" || start
 git diff-index --cached --no-renames --diff-filter=d --no-abbrev "$against" |
 	cut -d ' ' -f 4 | git cat-file --batch-check='%(objectsize)' | {
 	while read -r size _; do

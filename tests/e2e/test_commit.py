@@ -103,6 +103,35 @@ def test_commit_patch_takes_the_chosen_hunks_and_no_weight(work: Sandbox) -> Non
     assert work.git("show", "HEAD:train.py").out == "print('more')\n"
 
 
+@pytest.mark.parametrize("other", ["weights/zzz.pt", "a.pt"], ids=["behind it", "before it"])
+def test_a_weight_beside_a_manifest_that_we_staged_is_seen(work: Sandbox, other: str) -> None:
+    work.write(PATH, ONE)
+    work.models("add", PATH)
+    work.write(other, TWO)
+    work.commit("Both")
+    recorded(work, {PATH: ONE, other: TWO})
+
+
+def test_a_manifest_that_somebody_changed_after_us_is_read(work: Sandbox) -> None:
+    work.write(PATH, ONE)
+    work.models("add", PATH)
+    work.write("models.yaml", work.read("models.yaml") + b"  - broken\n")
+    work.git("add", "models.yaml")
+    assert "models.yaml line" in work.git("commit", "-m", "Broken", code=1).err
+
+
+def test_what_an_aborted_commit_left_is_settled_by_the_next_one_whatever_it_carries(work: Sandbox) -> None:
+    work.write(PATH, ONE)
+    work.git("add", PATH)
+    work.run("printf '#!/bin/sh\\nexit 1\\n' >.git/hooks/commit-msg && chmod +x .git/hooks/commit-msg")
+    work.git("commit", "-m", "Aborted", code=1)
+    assert (work / ".git/models/pending").exists()
+    (work / ".git/hooks/commit-msg").unlink()
+    work.git("commit", "-m", "Again")
+    assert not (work / ".git/models/pending").exists()
+    recorded(work, {PATH: ONE})
+
+
 def test_amend_adds_a_weight_to_the_commit_before(work: Sandbox) -> None:
     before = work.head("HEAD^")
     work.write(PATH, ONE)

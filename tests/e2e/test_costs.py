@@ -75,6 +75,15 @@ def test_a_command_with_nothing_to_do_starts_few_programs(settled: Sandbox, line
     assert not any(name.startswith("python") for name in found), found  # but the command itself, where it is ours
 
 
+def test_a_commit_of_a_manifest_that_we_staged_starts_no_python(settled: Sandbox) -> None:
+    settled.weight("weights/new.pt", seed=4)
+    settled.models("add", "weights/new.pt")
+    found = programs(settled, "git commit -q -m New")
+    assert len(found) <= 18 and not any(name.startswith("python") for name in found), found
+    assert list(settled.entries("HEAD")) == [MODEL, "weights/new.pt"]
+    assert settled.status() == []
+
+
 def test_add_touches_each_byte_once(settled: Sandbox) -> None:
     settled.weight("weights/large.pt", 8 * MIB, seed=4)
     assert moved(settled, "git models add weights/large.pt", "read", "pread64", "copy_file_range") <= 9 * MIB
