@@ -105,7 +105,11 @@ touched() {
 	[ -e "$state/stat" ] && [ -x "$python" ] && [ -e "$package/statcache.py" ] || return 1
 	list=$state/watched
 	if [ -e "$list" ]; then
-		[ -n "$(xargs -0 sh -c 'exec find "$@" -prune -cnewer "$0"' "$list" <"$state/watched" 2>/dev/null)" ] || return 1
+		# GNU find reads the names itself (4.9); another one, and one that misses a file, gets them as words.
+		# shellcheck disable=SC2185
+		new=$(find -files0-from "$list" -prune -cnewer "$list" 2>/dev/null) ||
+			new=$(xargs -0 sh -c 'exec find "$@" -prune -cnewer "$0"' "$list" <"$state/watched" 2>/dev/null)
+		[ -n "$new" ] || return 1
 	fi
 	! "$python" -I -S "$package/statcache.py" "$state/stat" .
 }

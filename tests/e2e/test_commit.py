@@ -132,6 +132,18 @@ def test_what_an_aborted_commit_left_is_settled_by_the_next_one_whatever_it_carr
     recorded(work, {PATH: ONE})
 
 
+def test_a_changed_model_is_mentioned_though_another_one_is_missing(work: Sandbox) -> None:
+    for path, content in ((PATH, ONE), ("other.pt", TWO)):
+        work.write(path, content)
+    work.commit("Two")
+    work.models("status")
+    (work / "other.pt").unlink()
+    work.write(PATH, TWO)
+    said = work.git("commit", "--allow-empty", "-m", "Code").err
+    assert f"{PATH} changed and is not in this commit" in said
+    assert "other.pt changed" not in said
+
+
 def test_amend_adds_a_weight_to_the_commit_before(work: Sandbox) -> None:
     before = work.head("HEAD^")
     work.write(PATH, ONE)

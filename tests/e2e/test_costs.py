@@ -59,7 +59,7 @@ def settled(made: Callable[[str], Path], tmp_path: Path) -> Sandbox:
 @pytest.mark.parametrize(
     ("line", "most"),
     [
-        ("git commit -q --allow-empty -m Code", 17),
+        ("git commit -q --allow-empty -m Code", 15),
         ("git checkout -q -b side", 13),
         ("git push -q", 13),
         ("git status", 1),
@@ -79,7 +79,7 @@ def test_a_commit_of_a_manifest_that_we_staged_starts_no_python(settled: Sandbox
     settled.weight("weights/new.pt", seed=4)
     settled.models("add", "weights/new.pt")
     found = programs(settled, "git commit -q -m New")
-    assert len(found) <= 18 and not any(name.startswith("python") for name in found), found
+    assert len(found) <= 16 and not any(name.startswith("python") for name in found), found
     assert list(settled.entries("HEAD")) == [MODEL, "weights/new.pt"]
     assert settled.status() == []
 
