@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -42,11 +44,24 @@ def find(repo: Repo, path: str, known: Manifest) -> list[str]:
         for name in sorted(files):
             full = os.path.join(folder, name)
             relative = full[len(repo.top) + 1 :]
-            if patterns.matches(wanted, relative) and os.path.isfile(full) and not os.path.islink(full):
-                with open(full, "rb") as file:
-                    if not not_a_weight(file.read(HEAD_BYTES), os.path.getsize(full)):
-                        found.append(relative)
+            if patterns.matches(wanted, relative) and _is_weight(full):
+                found.append(relative)
     return found
+
+
+def _is_weight(full: str) -> bool:
+    """Whether this is a regular file, no link to one, that can be a model. Raises OSError for one that is not read."""
+    try:
+        file = os.open(full, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as failed:
+        if failed.errno in (errno.ELOOP, errno.ENOENT, errno.ENXIO):  # a link, gone by now, a socket
+            return False
+        raise
+    try:
+        st = os.fstat(file)
+        return stat.S_ISREG(st.st_mode) and not not_a_weight(os.read(file, HEAD_BYTES), st.st_size)
+    finally:
+        os.close(file)
 
 
 class Unrecorded(NamedTuple):
@@ -74,16 +89,15 @@ def ask_unrecorded(repo: Repo, known: Manifest) -> Callable[[], Unrecorded]:
             kind, _, path = item.partition(" ")
             if item.startswith("# branch.oid "):
                 head = path.removeprefix("branch.oid ").removesuffix("(initial)")
-            elif kind in found and path not in known.models and not path.startswith(copies) and _weight(repo, path):
+            elif kind in found and path not in known.models and not path.startswith(copies) and _seen(repo, path):
                 found[kind].append(path)
         return Unrecorded(found["?"], found["!"], head)
 
     return answer
 
 
-def _weight(repo: Repo, path: str) -> bool:
+def _seen(repo: Repo, path: str) -> bool:
     try:
-        with open(repo.path(path), "rb") as file:
-            return not not_a_weight(file.read(HEAD_BYTES), os.fstat(file.fileno()).st_size)
+        return _is_weight(repo.path(path))
     except OSError:
         return False

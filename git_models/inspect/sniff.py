@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import BinaryIO
+from collections.abc import Callable
+from functools import cache
+from typing import BinaryIO, NamedTuple
 
 from git_models.inspect import containers, gguf, onnx, pickles, safetensors, torchzip
 from git_models.inspect.archive import has_end_record
@@ -39,6 +41,13 @@ _PROMISES = {
 }
 
 
+class _Also(NamedTuple):
+    """What a file may be besides its format; asked of the file once each."""
+
+    tar: Callable[[], bool]
+    pickle: Callable[[], bool]
+
+
 def look(file: BinaryIO, size: int, name: str = "", *, thorough: bool = True) -> Look:
     """Read a file of any format, within bounds; raises nothing but what reading it raises (OSError).
 
@@ -61,9 +70,10 @@ def _look(file: BinaryIO, size: int, ledger: Ledger, budget: Budget, depth: int,
             return Look("empty", ledger)
         head = read_at(file, 0, min(size, _HEAD))
         form = _named(head)
-        result = _read(file, size, head, ledger, budget, depth, thorough)
+        also = _Also(cache(lambda: containers.is_tar(file, size)), cache(lambda: pickles.is_also(file, size)))
+        result = _read(file, size, head, also, ledger, budget, depth, thorough)
         if thorough and not result.format.startswith(("torch zip", "TorchScript", "zip")):
-            _second(file, size, result.format, ledger)
+            _second(file, size, result.format, also, ledger)
         return result
     except Broken as error:
         ledger.add("unknown", f"damaged: {error}")
@@ -76,7 +86,9 @@ def _named(head: bytes) -> str:
     return next((form for magic, form in announced if head.startswith(magic)), "unknown")
 
 
-def _read(file: BinaryIO, size: int, head: bytes, ledger: Ledger, budget: Budget, depth: int, thorough: bool) -> Look:
+def _read(
+    file: BinaryIO, size: int, head: bytes, also: _Also, ledger: Ledger, budget: Budget, depth: int, thorough: bool
+) -> Look:
     def inside(inner: BinaryIO, length: int, found: Ledger) -> Look:
         if depth >= containers.MOST_DEPTH:
             found.add("unknown", "too many files in each other")
@@ -99,11 +111,11 @@ def _read(file: BinaryIO, size: int, head: bytes, ledger: Ledger, budget: Budget
         if head.startswith(magic):
             ledger.add("unknown", what)
             return Look(form, ledger)
-    if containers.is_tar(file, size):
+    if also.tar():
         return containers.look_tar(file, size, ledger, inside)
     if safetensors.is_one(head, size):
         return safetensors.look(file, size, ledger)
-    if head[0] == 0x80 or pickles.is_also(file, size):
+    if head[0] == 0x80 or also.pickle():
         return pickles.look(file, size, ledger, budget)
     if head[0] not in NAMES and (model := onnx.look(file, size, ledger)) is not None:
         return model
@@ -113,11 +125,11 @@ def _read(file: BinaryIO, size: int, head: bytes, ledger: Ledger, budget: Budget
     return Look("unknown", ledger)
 
 
-def _second(file: BinaryIO, size: int, form: str, ledger: Ledger) -> None:
+def _second(file: BinaryIO, size: int, form: str, also: _Also, ledger: Ledger) -> None:
     """Report bytes that another reader would take for another format."""
     if has_end_record(file, size):
         ledger.add("dangerous", f"a zip archive as well as {form}: two readers see two files")
-    if form != "tar" and containers.is_tar(file, size):
+    if form != "tar" and also.tar():
         ledger.add("dangerous", f"a tar archive as well as {form}: two readers see two files")
-    if form not in ("pickle", "torch legacy") and pickles.is_also(file, size):
+    if form not in ("pickle", "torch legacy") and also.pickle():
         ledger.add("dangerous", f"a pickle as well as {form}: two readers see two files")
