@@ -94,5 +94,8 @@ def test_the_history_is_walked_once_for_each_state_of_the_refs(
     monkeypatch.setattr(history, "manifest_blobs", lambda revs: walks.append(revs) or walk(revs))
     assert pushed(cloned, monkeypatch) == pushed(cloned, monkeypatch) == {1, 2, 3}
     assert len(walks) == 1
+    monkeypatch.setattr(history, "__version__", "99.0.0")
+    assert pushed(cloned, monkeypatch) == {1, 2, 3}
+    assert len(walks) == 2, "another version of this program may read manifests that this one cannot"
     Path(cloned / ".git/models/pushed").write_bytes(b"torn")
     assert pushed(cloned, monkeypatch) == {1, 2, 3}

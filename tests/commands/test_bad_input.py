@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,15 @@ def test_a_folder_whose_repository_is_gone_is_none(tmp_path: Path, link: str) ->
     (tmp_path / ".git").write_text(link)
     told = Sandbox(tmp_path).models("status", code=128)
     assert "next: git init" in told.err
+
+
+def test_a_file_below_a_folder_called_like_the_manifest_is_no_manifest(repo: Sandbox) -> None:
+    repo.write("models.yaml/foo", "x: [\n")
+    repo.commit("A folder")
+    shutil.rmtree(repo / "models.yaml")
+    repo.weight("a.pt")
+    repo.models("add", "a.pt")
+    assert list(repo.entries()) == ["a.pt"]
 
 
 @pytest.mark.parametrize("name", COMMANDS)
