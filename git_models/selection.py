@@ -37,6 +37,8 @@ def matching(repo: Repo, known: Manifest, typed: Sequence[str]) -> list[str]:
 def _not_a_model(repo: Repo, known: Manifest, text: str) -> ModelsError:
     from git_models import lineage, versions
 
+    if os.path.lexists(repo.path(repo.relative(text))):
+        return ModelsError(f"{text} holds no recorded model", f"git models add {word(text)}")
     if not lineage.names_version(repo, known, text):
         return versions.unknown(known, text)
     return ModelsError(

@@ -6,7 +6,7 @@ import argparse
 from collections import Counter
 from collections.abc import Sequence
 
-from git_models import audit, githooks, history, manifests, objects, places, repo, weightfiles
+from git_models import audit, githooks, history, manifests, objects, places, repo, selection, weightfiles
 from git_models.errors import word
 from git_models.output import Output, plural, size
 from git_models.sight import MISSING, MODIFIED, OK, Sight, State, states
@@ -21,9 +21,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, out: Output) -> int:
     here = repo.find()
     known = manifests.current(here)
-    names = [here.relative(p) for p in args.paths] if args.paths else None
-    if names is not None:
-        names = [p for p in known.models if any(p == n or n == "." or p.startswith(n + "/") for n in names)]
+    names = selection.matching(here, known, args.paths) if args.paths else None
     asked = weightfiles.ask_unrecorded(here, known)  # git looks through the work tree while we look at the models
     sight = Sight(here)
     found = states(here, known, sight, names)

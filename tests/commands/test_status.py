@@ -18,6 +18,22 @@ def test_each_model_that_is_not_as_it_should_be_is_named_with_its_state(recorded
     ]
 
 
+def test_a_path_or_a_name_limits_it_and_one_that_no_model_has_is_refused(recorded: Sandbox) -> None:
+    recorded.weight("other.pt", seed=2)
+    models(recorded, "add", "other.pt")
+    for given in (MODEL, "weights", "weights/", "best.pt"):
+        assert [m["path"] for m in answer(recorded, "status", given)["models"]] == [MODEL]
+    assert len(answer(recorded, "status", ".")["models"]) == 2
+    assert "no-such.pt" in models(recorded, "status", "no-such.pt", code=1).err
+    recorded.weight("new.pt", seed=3)
+    assert "git models add new.pt" in models(recorded, "status", "new.pt", code=1).err
+
+
+def test_a_link_to_a_weight_is_not_named_as_one(recorded: Sandbox) -> None:
+    (recorded / "link.pt").symlink_to(recorded / MODEL)
+    assert answer(recorded, "status")["unrecorded"] == []
+
+
 def test_the_keys_of_its_json_are_these(stored: Sandbox) -> None:
     said = answer(stored, "status")
     assert list(said) == ["models", "unrecorded", "ignored", "past_hooks", "hooks"]
